@@ -1,0 +1,228 @@
+/**
+ * Dead letters as streams in the log, one a tenant, and one for those whose tenant can't be read.
+ *
+ *     deadletter-<tenant>   DeadLettered (+ DeadLetterContinued …)   a message and why, in ≤ 8 MiB of parts
+ *                           DeadLettersRemoved                       redriven or purged
+ *
+ * In memory stand only the ids of those that are there and their revisions (about 100 bytes each);
+ * bodies are read when asked for. A letter's id follows from its message and reason, so that a message
+ * delivered again after a crash is the same letter. Purging forgets a letter here; what the log holds,
+ * it holds.
+ */
+import { tenantPattern } from '#actors';
+import {
+  type BusMessage,
+  type Clock,
+  type DeadLetter,
+  type DeadLetterReason,
+  type DeadLetters,
+  type Ids,
+  type Log,
+  limits,
+  type NewEvent,
+  type RecordedEvent,
+  type StreamName,
+} from '#runtime';
+
+interface Parts {
+  readonly messageId: string;
+  readonly reason: DeadLetterReason;
+  readonly encoding: DeadLetter['encoding'];
+  /** How many events hold the body, this one too. */
+  readonly parts: number;
+  readonly body: string;
+}
+
+interface Place {
+  readonly revision: number;
+  readonly parts: number;
+}
+
+/** Six bytes a unit at worst (`\u0000`) stay below limits.eventBytesMax. */
+const partChars = 160 * 1024;
+const readPageEvents = 1_000;
+
+interface Options {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly publish: (messages: readonly BusMessage[]) => Promise<void>;
+}
+
+export class LogDeadLetters implements DeadLetters {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #publish: Options['publish'];
+  readonly #shelves = new Map<StreamName, Shelf>();
+  /** Letters under way again; one that is dead-lettered again must not be forgotten afterwards. */
+  readonly #underWay = new Map<string, { isBack: boolean }>();
+
+  constructor({ log, clock, ids, publish }: Options) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#ids = ids;
+    this.#publish = publish;
+  }
+
+  /** Keeps a message with its reason; resolves when that is durable. Throws LOG_UNAVAILABLE, LOG_FULL. */
+  async add(message: BusMessage, reason: DeadLetterReason): Promise<void> {
+    const { body, encoding } = textOf(message.body);
+    const shelf = await this.#shelf(tenantOf(body));
+    const id = this.#ids.named(`${shelf.stream}/${message.messageId}/${reason.code}/${body}`);
+    const underWay = this.#underWay.get(id);
+    if (underWay !== undefined) underWay.isBack = true;
+    if (shelf.places.has(id)) return;
+    const parts = Math.max(1, Math.ceil(body.length / partChars));
+    const events = Array.from({ length: parts }, (_, part) => {
+      const slice = body.slice(part * partChars, (part + 1) * partChars);
+      const head = { messageId: message.messageId, reason, encoding, parts, body: slice };
+      return part === 0
+        ? this.#event('DeadLettered', id, head)
+        : this.#event('DeadLetterContinued', this.#ids.random(), { body: slice });
+    });
+    await this.#log.append(shelf.stream, events, 'any');
+  }
+
+  async peek(options: {
+    tenantId: string | null;
+    after?: string;
+    limit: number;
+  }): Promise<readonly DeadLetter[]> {
+    const shelf = await this.#shelf(options.tenantId);
+    const ids = [...shelf.places.keys()];
+    const start = options.after === undefined ? 0 : ids.indexOf(options.after) + 1;
+    const page = ids.slice(start, start + options.limit);
+    return Promise.all(page.map((id) => this.#read(shelf, id, options.tenantId)));
+  }
+
+  async get({ tenantId, id }: { tenantId: string | null; id: string }): Promise<DeadLetter | null> {
+    const shelf = await this.#shelf(tenantId);
+    return shelf.places.has(id) ? this.#read(shelf, id, tenantId) : null;
+  }
+
+  async redrive(options: { tenantId: string | null; ids?: readonly string[] }): Promise<number> {
+    const shelf = await this.#shelf(options.tenantId);
+    const chosen = this.#chosen(shelf, options.ids).filter((id) => !this.#underWay.has(id));
+    const gone: string[] = [];
+    for (const id of chosen) {
+      const letter = await this.#read(shelf, id, options.tenantId);
+      const state = { isBack: false };
+      this.#underWay.set(id, state);
+      try {
+        await this.#publish([{ messageId: letter.messageId, body: bodyOf(letter) }]);
+      } finally {
+        this.#underWay.delete(id);
+      }
+      if (state.isBack) continue;
+      await this.#remove(shelf, [id], 'redriven');
+      gone.push(id);
+    }
+    return gone.length;
+  }
+
+  async purge(options: { tenantId: string | null; ids?: readonly string[] }): Promise<number> {
+    const shelf = await this.#shelf(options.tenantId);
+    const chosen = this.#chosen(shelf, options.ids);
+    if (chosen.length > 0) await this.#remove(shelf, chosen, 'purged');
+    return chosen.length;
+  }
+
+  #chosen({ places }: Shelf, ids: readonly string[] | undefined): readonly string[] {
+    const wanted = ids ?? [...places.keys()];
+    return wanted.filter((id) => places.has(id)).slice(0, limits.deadLettersPageMax);
+  }
+
+  async #remove(shelf: Shelf, ids: readonly string[], why: 'redriven' | 'purged'): Promise<void> {
+    const event = this.#event('DeadLettersRemoved', this.#ids.random(), { ids, why });
+    await this.#log.append(shelf.stream, [event], 'any');
+    for (const id of ids) shelf.places.delete(id);
+  }
+
+  async #read(shelf: Shelf, id: string, tenantId: string | null): Promise<DeadLetter> {
+    const { revision, parts } = shelf.places.get(id)!;
+    const events = await this.#log.readStream(shelf.stream, { from: revision, limit: parts });
+    const { messageId, reason, encoding } = events[0]!.data as Parts;
+    return {
+      id,
+      tenantId,
+      messageId,
+      reason,
+      encoding,
+      body: events.map(({ data }) => (data as { body: string }).body).join(''),
+      deadLetteredAt: events[0]!.metadata.recordedAt,
+    };
+  }
+
+  /** What is known of a tenant's letters, brought up to date: other processes may write there too. */
+  async #shelf(tenantId: string | null): Promise<Shelf> {
+    const stream = `deadletter-${tenantId ?? '~'}`;
+    let shelf = this.#shelves.get(stream);
+    if (shelf === undefined) {
+      shelf = new Shelf(stream);
+      this.#shelves.set(stream, shelf);
+    }
+    let page: readonly RecordedEvent[];
+    do {
+      page = await this.#log.readStream(stream, { from: shelf.next, limit: readPageEvents });
+      shelf.read(page);
+    } while (page.length === readPageEvents);
+    return shelf;
+  }
+
+  #event(type: string, id: string, data: unknown): NewEvent {
+    const recordedAt = new Date(this.#clock.now()).toISOString();
+    return { id, type, schemaVersion: 1, data, metadata: { messageId: id, recordedAt } };
+  }
+}
+
+/** One stream's letters: the fold of its events. */
+class Shelf {
+  readonly stream: StreamName;
+  readonly places = new Map<string, Place>();
+  /** The first revision that is not folded yet. */
+  next = 0;
+
+  constructor(stream: StreamName) {
+    this.stream = stream;
+  }
+
+  read(events: readonly RecordedEvent[]): void {
+    for (const { id, type, data, revision } of events) {
+      if (revision < this.next) continue;
+      this.next = revision + 1;
+      if (type === 'DeadLettered') this.places.set(id, { revision, parts: (data as Parts).parts });
+      if (type === 'DeadLettersRemoved') {
+        for (const gone of (data as { ids: readonly string[] }).ids) this.places.delete(gone);
+      }
+    }
+  }
+}
+
+const tenant = new RegExp(tenantPattern);
+
+/** The tenant that a body names, or null where it can't be read. */
+function tenantOf(body: string): string | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null || !('tenantId' in value)) return null;
+  const { tenantId } = value;
+  return typeof tenantId === 'string' && tenant.test(tenantId) ? tenantId : null;
+}
+
+function textOf(body: string | Uint8Array): { body: string; encoding: DeadLetter['encoding'] } {
+  if (typeof body === 'string') return { body, encoding: 'utf8' };
+  try {
+    return { body: new TextDecoder('utf-8', { fatal: true }).decode(body), encoding: 'utf8' };
+  } catch {
+    return { body: Buffer.from(body).toString('base64'), encoding: 'base64' };
+  }
+}
+
+function bodyOf({ body, encoding }: DeadLetter): string | Uint8Array {
+  return encoding === 'utf8' ? body : Buffer.from(body, 'base64');
+}

@@ -1,0 +1,119 @@
+/**
+ * The closed list of errors that this system reports.
+ *
+ * Every error that leaves a room is a `RuntimeError` with a code from `errorCatalogue`. The code is
+ * promised; the message is for people and may change. Each entry answers one question first: may the
+ * same request succeed later without anybody changing anything (`retry`), or not (`terminal`)?
+ * Adapters turn vendor failures into these at their edge; nothing else may leak.
+ */
+
+interface ErrorEntry {
+  readonly kind: 'retry' | 'terminal';
+  /** HTTP status that an edge answers with (RFC 9110). */
+  readonly status: number;
+  /** What the reader should do about it. */
+  readonly hint: string;
+}
+
+const retry = (status: number, hint: string) => ({ kind: 'retry', status, hint }) as const;
+const terminal = (status: number, hint: string) => ({ kind: 'terminal', status, hint }) as const;
+
+export const errorCatalogue = {
+  // The log and the stores behind it
+  LOG_UNAVAILABLE: retry(
+    503,
+    'The event log did not answer. Nothing was acknowledged; send again.',
+  ),
+  LOG_FULL: retry(
+    507,
+    'The disk that holds the event log is full. Free space; nothing acked is lost.',
+  ),
+  CONFLICT_UNRESOLVED: retry(
+    503,
+    'Another writer kept winning the race for this actor. Send again.',
+  ),
+  READ_STORE_UNAVAILABLE: retry(503, 'The read store did not answer. Try again in a moment.'),
+  EVENT_TOO_LARGE: terminal(413, 'An event is larger than limits.eventBytesMax. Send less text.'),
+  DATA_CORRUPT: terminal(500, 'Stored data cannot be read. Restore the file from a backup.'),
+  DATA_FORMAT_NEWER: terminal(500, 'The data was written by a newer version. Upgrade CogniSync.'),
+  DATA_FOLDER_IN_USE: terminal(
+    500,
+    'Another process holds this data folder. Stop it or use another.',
+  ),
+  EVENT_VERSION_UNKNOWN: terminal(
+    500,
+    'An event is newer than this code knows. Upgrade CogniSync.',
+  ),
+  // The bus and the actors
+  BUS_SATURATED: retry(503, 'Too many messages are in flight. Send again after a pause.'),
+  SHUTTING_DOWN: retry(
+    503,
+    'This node is draining. Send again; another node or a restart takes it.',
+  ),
+  NOT_READY: retry(503, 'This node is still starting. Send again in a moment.'),
+  MESSAGE_NOT_JSON: terminal(400, 'The message body is not JSON in UTF-8.'),
+  MESSAGE_INVALID: terminal(400, 'The message does not match its contract; see the named fields.'),
+  MESSAGE_TYPE_UNKNOWN: terminal(400, 'No contract has this messageType; see /docs for the list.'),
+  MESSAGE_VERSION_UNKNOWN: terminal(400, 'The schemaVersion is newer than this node knows.'),
+  MESSAGE_TOO_LARGE: terminal(413, 'The body is larger than limits allow. Send less.'),
+  STATE_TOO_LARGE: terminal(422, 'The actor would outgrow its bounds. Send fewer properties.'),
+  INVARIANT_BROKEN: terminal(500, 'The code contradicts itself. Keep the message and report it.'),
+  // The sources
+  CONNECTION_UNKNOWN: terminal(404, 'No connection has this id. Check the webhook URL.'),
+  SIGNATURE_INVALID: terminal(401, 'The signature or token is missing or wrong. Check the secret.'),
+  WEBHOOK_INVALID: terminal(400, 'The delivery has no shape that this product documents.'),
+  SOURCE_UNAVAILABLE: retry(
+    503,
+    'The source did not answer or limits our rate. It is tried again.',
+  ),
+  SOURCE_REFUSED: terminal(502, 'The source refused the request. Check the REST credentials.'),
+  // The queries
+  NOT_FOUND: terminal(404, 'Nothing has this id in this tenant.'),
+  PROJECTION_UNKNOWN: terminal(404, 'No projection has this name; see GET /projections.'),
+  PROJECTION_BUSY: retry(409, 'A rebuild or verification of this projection is already running.'),
+  REQUEST_INVALID: terminal(400, 'A parameter is missing or malformed; see /docs.'),
+  TENANT_INVALID: terminal(400, 'X-Tenant-Id must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}.'),
+  QUERY_TOO_LARGE: terminal(422, 'The query would visit more than limits allow. Narrow it.'),
+  // Starting
+  CONFIG_INVALID: terminal(
+    500,
+    'The environment or the connections file has mistakes, listed above.',
+  ),
+  INTERNAL: terminal(500, 'Something that should not happen did. The log has the details.'),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** Whether a text that came from elsewhere is a code of the catalogue. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCatalogue, text);
+}
+
+/** An error of the catalogue. `data` is what a program needs to act; never a secret. */
+export class RuntimeError extends Error {
+  readonly code: ErrorCode;
+  readonly data: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { data?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'RuntimeError';
+    this.code = code;
+    this.data = options.data ?? {};
+  }
+
+  /** Whether the same request may succeed later without a change. */
+  get retryable(): boolean {
+    return errorCatalogue[this.code].kind === 'retry';
+  }
+}
+
+/** Any thrown value as an error of the catalogue; what is not one already becomes INTERNAL. */
+export function toRuntimeError(thrown: unknown): RuntimeError {
+  if (thrown instanceof RuntimeError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new RuntimeError('INTERNAL', message, { cause: thrown });
+}

@@ -1,0 +1,20 @@
+/** The door of the frame: everything that other rooms may use. */
+export * from './actor.ts';
+export { backoffMs } from './core/retry.ts';
+export * from './core/step.ts';
+export * from './envelope.ts';
+export * from './errors.ts';
+export * from './event.ts';
+export * from './limits.ts';
+export type * from './ports/bus.ts';
+export type * from './ports/clock.ts';
+export type * from './ports/ids.ts';
+export type * from './ports/log.ts';
+export type * from './ports/read-store.ts';
+export type * from './ports/sink.ts';
+export type * from './ports/snapshots.ts';
+export type * from './ports/telemetry.ts';
+export * from './projection.ts';
+export type { ProjectionStatus, Projector, RebuildStatus, Verification } from './projector.ts';
+export { type Retrying, retrying } from './retrying.ts';
+export { type HostedProjection, host, Runtime, type RuntimeOptions } from './runtime.ts';

@@ -1,0 +1,100 @@
+/**
+ * Every bound of the runtime, in one place, with its unit in its name, its reason, and what happens
+ * at it. Relations between bounds are asserted at the end, so that a careless edit fails at start.
+ */
+export const limits = {
+  /** A command or webhook body. Largest captured webhook: 47 KB; issues with a long changelog pass
+   *  300 KB; Atlassian sends up to 25 MB. Above: MESSAGE_TOO_LARGE, HTTP 413. */
+  messageBytesMax: 8 * 1024 * 1024,
+  /** One event's data and metadata as JSON. KurrentDB's default append limit is 1 MiB a batch of
+   *  its own framing; we allow 1 MiB of data and some metadata. Above: EVENT_TOO_LARGE. */
+  eventBytesMax: 1024 * 1024 + 64 * 1024,
+  /** Nesting of a JSON body. V8 recurses in JSON.parse and we recurse in checks; 64 is far above any
+   *  ADF page seen (20). Above: MESSAGE_INVALID. */
+  jsonDepthMax: 64,
+  /** Ids of entities, relationships and messages, in UTF-16 units. An index row of PostgreSQL holds
+   *  2,704 bytes; tenant and one id of 4-byte characters must fit: 64 + 512 × 4 = 2,112. */
+  idCharsMax: 512,
+  tenantCharsMax: 64,
+  /** Properties of one actor, so that a turn stays short. Above: STATE_TOO_LARGE. */
+  propertiesMax: 256,
+  /** Ends of which a relationship remembers whether they exist. It has two; the rest are those it had
+   *  before it was retargeted, or may get. At it: one that is no end is forgotten. */
+  endsRememberedMax: 64,
+  /** One message's share of text after extraction; the rest is cut and marked. 256 Ki UTF-16 units
+   *  stay below eventBytesMax for any script (3 bytes a unit at most) and below PostgreSQL's 1 MiB
+   *  tsvector. */
+  textCharsMax: 256 * 1024,
+
+  /** Messages waiting in one mailbox. 1,024 × 8 KiB ≈ 8 MiB of one busy actor. At it: the message is
+   *  abandoned with BUS_SATURATED and comes again. */
+  mailboxMessagesMax: 1024,
+  /** Messages decided in one turn: one append, one fsync. 64 keeps an append below the event batch
+   *  bound and a turn below 5 ms. The rest waits for the next turn. */
+  turnMessagesMax: 64,
+  /** Living actors. 100,000 × 2 KiB ≈ 200 MiB. At it: the longest idle one is passivated. */
+  activeActorsMax: 100_000,
+  /** An actor without a message for this long is passivated. */
+  actorIdleMs: 5 * 60_000,
+  /** How often idle actors are looked for. */
+  actorSweepMs: 10_000,
+  /** Events of one stream between two snapshots: a cold start reads at most this many events. */
+  snapshotEveryEvents: 100,
+  /** Lost races of one turn before its messages are abandoned with CONFLICT_UNRESOLVED. */
+  conflictRetriesMax: 8,
+  /** Repeats of one append or recovery while the log says LOG_UNAVAILABLE, with backoff: 50 to 400 ms,
+   *  about 0.7 s in all. Above: the message is abandoned, and the bus delivers it again. */
+  transientRetriesMax: 4,
+  retryBaseMs: 50,
+  retryCapMs: 5_000,
+
+  /** Messages that the dispatcher has taken from the bus and not settled. At it: the bus holds the
+   *  rest back. 4,096 × 2 KiB ≈ 8 MiB, and sixteen full group commits. */
+  inFlightMessagesMax: 4096,
+  /** Messages that wait in the in-process bus for a place. At it: BUS_SATURATED (HTTP 503). */
+  busWaitingMessagesMax: 100_000,
+  /** Deliveries of one message before the in-process bus gives it back to its publisher, who waits for
+   *  it: about 5 s with the log away, well inside a webhook sender's patience (20 s). */
+  deliveriesMax: 5,
+  /** How long a stopping node waits for its turns before it stops anyway. Kubernetes kills at 30 s. */
+  drainMs: 20_000,
+
+  /** Appends that may wait for one group commit. At it: append waits. */
+  appendQueueMax: 16_384,
+  /** Events in one group commit; fsync is shared by all of them. */
+  groupCommitEventsMax: 2_048,
+  /** Events in one batch that a subscription hands over; a batch grows with the backlog up to this. */
+  subscriptionBatchMax: 2_000,
+  /** Longest silence before a follower of the log looks again, should a wake-up be lost. */
+  tailPollMs: 25,
+
+  /** Items of one page of any list over HTTP. */
+  pageItemsMax: 200,
+  pageItemsDefault: 50,
+  /** Depth of a neighbourhood and nodes in it; above: truncated and said so. */
+  neighbourhoodDepthMax: 5,
+  neighbourhoodNodesMax: 1_000,
+  /** Nodes that a shortest-path search may visit from both ends. Above: QUERY_TOO_LARGE. */
+  pathVisitedMax: 50_000,
+  pathLengthMax: 16,
+  /** Dead letters moved by one call. */
+  deadLettersPageMax: 1_000,
+} as const;
+
+/** The same bounds as plain numbers, so that a test can hold a runtime to smaller ones. */
+export type Limits = Readonly<Record<keyof typeof limits, number>>;
+
+const relations: readonly (readonly [boolean, string])[] = [
+  [
+    limits.turnMessagesMax <= limits.mailboxMessagesMax,
+    'a turn takes no more than a mailbox holds',
+  ],
+  [limits.textCharsMax * 3 < limits.eventBytesMax, 'the longest text fits into one event'],
+  [limits.tenantCharsMax + limits.idCharsMax * 4 < 2704, 'tenant and id fit into an index row'],
+  [limits.turnMessagesMax <= limits.groupCommitEventsMax, 'a turn fits into one group commit'],
+  [limits.inFlightMessagesMax <= limits.activeActorsMax, 'every message in flight has its actor'],
+  [limits.pageItemsDefault <= limits.pageItemsMax, 'the default page is a legal page'],
+];
+for (const [holds, claim] of relations) {
+  if (!holds) throw new Error(`limits.ts contradicts itself: ${claim}`);
+}

@@ -1,0 +1,63 @@
+/**
+ * Named happenings: what the runtime tells about itself. Metrics, logs and tests are fed from these;
+ * tests wait on them instead of sleeping.
+ */
+export type Happening =
+  | { readonly name: 'message-completed'; readonly messageType: string; readonly events: number }
+  | { readonly name: 'message-abandoned'; readonly messageId: string; readonly code: string }
+  | { readonly name: 'message-dead-lettered'; readonly messageId: string; readonly code: string }
+  | { readonly name: 'actor-activated'; readonly stream: string; readonly replayed: number }
+  | {
+      readonly name: 'actor-passivated';
+      readonly stream: string;
+      readonly reason: 'idle' | 'bound' | 'drain';
+    }
+  | {
+      readonly name: 'turn-appended';
+      readonly stream: string;
+      readonly messages: number;
+      readonly events: number;
+    }
+  | { readonly name: 'append-conflicted'; readonly stream: string; readonly actual: number }
+  | {
+      readonly name: 'append-retried';
+      readonly stream: string;
+      readonly code: string;
+      readonly attempt: number;
+    }
+  | {
+      readonly name: 'recovery-retried';
+      readonly stream: string;
+      readonly code: string;
+      readonly attempt: number;
+    }
+  | { readonly name: 'snapshot-saved'; readonly stream: string; readonly revision: number }
+  | { readonly name: 'snapshot-failed'; readonly stream: string; readonly error: Error }
+  | {
+      readonly name: 'projection-applied';
+      readonly projection: string;
+      readonly events: number;
+      readonly position: number;
+    }
+  | { readonly name: 'projection-live'; readonly projection: string; readonly position: number }
+  | {
+      readonly name: 'projection-retried';
+      readonly projection: string;
+      readonly error: Error;
+      readonly attempt: number;
+    }
+  /** Another runner had applied the batch; this one goes on from where that one stands. */
+  | {
+      readonly name: 'projection-overtaken';
+      readonly projection: string;
+      readonly position: number;
+    }
+  | { readonly name: 'projection-stopped'; readonly projection: string; readonly error: Error }
+  | { readonly name: 'projection-rebuilt'; readonly projection: string; readonly position: number }
+  | { readonly name: 'source-event-ignored'; readonly system: string; readonly event: string }
+  | { readonly name: 'background-failed'; readonly task: string; readonly error: Error };
+
+export interface Telemetry {
+  /** Called on the hot path: must be quick and must not throw. */
+  record(happening: Happening): void;
+}
