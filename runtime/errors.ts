@@ -73,6 +73,12 @@ export const errorCatalogue = {
   PROJECTION_BUSY: retry(409, 'A rebuild or verification of this projection is already running.'),
   REQUEST_INVALID: terminal(400, 'A parameter is missing or malformed; see /docs.'),
   TENANT_INVALID: terminal(400, 'X-Tenant-Id must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}.'),
+  TENANT_MISMATCH: terminal(403, 'The message is of another tenant than X-Tenant-Id says.'),
+  ROUTE_UNKNOWN: terminal(404, 'There is no such path; see /docs.'),
+  METHOD_NOT_ALLOWED: terminal(405, 'The path exists, but not with this method; see Allow.'),
+  MEDIA_TYPE_UNSUPPORTED: terminal(415, 'Send the body as application/json.'),
+  HEADERS_TOO_LARGE: terminal(431, 'URL and headers are larger than limits allow. Shorten them.'),
+  REQUEST_TIMEOUT: retry(408, 'The request did not arrive in time. Send again, faster.'),
   QUERY_TOO_LARGE: terminal(422, 'The query would visit more than limits allow. Narrow it.'),
   // Starting
   CONFIG_INVALID: terminal(

@@ -67,6 +67,65 @@ export const limits = {
   subscriptionBatchMax: 2_000,
   /** Longest silence before a follower of the log looks again, should a wake-up be lost. */
   tailPollMs: 25,
+  /** UTF-16 units of JSON in one group commit, and in one batch of a subscription: what large events
+   *  may hold of memory. At it: the group or batch ends with the event that reached it. */
+  groupCommitCharsMax: 8 * 1024 * 1024,
+  subscriptionBatchCharsMax: 8 * 1024 * 1024,
+  /** Events that one look at the log passes over for a filter before it lets others run: 0.15 µs each
+   *  that does not match, so 7 ms. */
+  logScanEventsMax: 50_000,
+  /** Wait for the write lock of a log that other processes write too. Above: LOG_UNAVAILABLE. */
+  logLockMs: 5_000,
+  /** SQLite's journal beside the log; at it, it is copied into the log. 16 MiB hold 30,000 events. */
+  logJournalBytes: 16 * 1024 * 1024,
+
+  /** One statement on the read store; a batch of 2,000 events takes 100 ms. Above: it is cancelled
+   *  and READ_STORE_UNAVAILABLE. */
+  statementTimeoutMs: 15_000,
+  /** Connections of one node to PostgreSQL, whose default is 100 for all nodes. */
+  readConnectionsMax: 8,
+  /** Queries that wait for a connection (PGlite has one). At it: READ_STORE_UNAVAILABLE. */
+  readsWaitingMax: 2_000,
+  /** Wait for a connection to PostgreSQL. Above: READ_STORE_UNAVAILABLE. */
+  readConnectMs: 5_000,
+  /** Characters that a rebuild folds in memory before it writes them; two folds at a time. About
+   *  20,000 rows of 400 characters, 50 MiB of objects. */
+  foldedCharsMax: 8 * 1024 * 1024,
+  /** Relationships whose ends are told of in one publish. */
+  announcedLinksMax: 500,
+
+  /** A source's host name, as part of entity ids. 11 + 100 + 12 + 128 UTF-16 units make the longest
+   *  entity id; two of them and a word still make a relationship id. */
+  siteCharsMax: 100,
+  /** How far ahead of our clock a source's time may lie before it is not believed. */
+  sourceSkewMsMax: 24 * 60 * 60_000,
+  /** Messages that one webhook may come to. An issue with 2,000 comments gives 8,000. Above:
+   *  MESSAGE_TOO_LARGE. */
+  deliveryMessagesMax: 20_000,
+  /** Requests to one source at a time; Atlassian answers bursts with 429. */
+  sourceRequestsMax: 4,
+  /** One request, headers to last byte. Above: SOURCE_UNAVAILABLE. */
+  sourceRequestMs: 30_000,
+  /** Further attempts of one request, with backoff, before the batch waits for the projector's own. */
+  sourceRetriesMax: 5,
+  sourceBackoffBaseMs: 500,
+  sourceBackoffCapMs: 60_000,
+  /** Longest pause that a Retry-After may ask for; more is taken as this much. */
+  sourcePauseMsMax: 15 * 60_000,
+  /** Pages whose last read is remembered, to save reads while history is replayed. 200 B each. */
+  pagesRememberedMax: 10_000,
+
+  /** HTTP requests under way. A body is 5 to 50 KB as a rule. At it: BUS_SATURATED (HTTP 503). */
+  httpRequestsMax: 1_000,
+  /** URL and headers of one request. An id in a path takes 9 bytes a UTF-16 unit at most, 4.5 KiB.
+   *  Above: HEADERS_TOO_LARGE. */
+  httpHeaderBytesMax: 16 * 1024,
+  /** One request from its first byte to its last. Above: REQUEST_TIMEOUT. */
+  httpRequestMs: 30_000,
+  /** Wait for answers under way when the server closes; then their connections are cut. */
+  httpCloseMs: 5_000,
+  /** Wait of /health/ready for one store. Above: it is not well. */
+  healthCheckMs: 2_000,
 
   /** Items of one page of any list over HTTP. */
   pageItemsMax: 200,
@@ -74,9 +133,12 @@ export const limits = {
   /** Depth of a neighbourhood and nodes in it; above: truncated and said so. */
   neighbourhoodDepthMax: 5,
   neighbourhoodNodesMax: 1_000,
+  neighbourhoodEdgesMax: 5_000,
   /** Nodes that a shortest-path search may visit from both ends. Above: QUERY_TOO_LARGE. */
   pathVisitedMax: 50_000,
   pathLengthMax: 16,
+  /** A search query; a phrase that somebody types or pastes. Above: REQUEST_INVALID. */
+  searchQueryCharsMax: 1_000,
   /** Dead letters moved by one call. */
   deadLettersPageMax: 1_000,
 } as const;
@@ -92,6 +154,8 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.textCharsMax * 3 < limits.eventBytesMax, 'the longest text fits into one event'],
   [limits.tenantCharsMax + limits.idCharsMax * 4 < 2704, 'tenant and id fit into an index row'],
   [limits.turnMessagesMax <= limits.groupCommitEventsMax, 'a turn fits into one group commit'],
+  [limits.eventBytesMax <= limits.subscriptionBatchCharsMax, 'a batch holds the largest event'],
+  [limits.idCharsMax * 9 < limits.httpHeaderBytesMax, 'any id fits into a URL'],
   [limits.inFlightMessagesMax <= limits.activeActorsMax, 'every message in flight has its actor'],
   [limits.pageItemsDefault <= limits.pageItemsMax, 'the default page is a legal page'],
 ];

@@ -10,7 +10,7 @@ import { backoffMs } from './core/retry.ts';
 import { RuntimeError, toRuntimeError } from './errors.ts';
 import type { RecordedEvent } from './event.ts';
 import type { Log } from './ports/log.ts';
-import type { Generations, Sink } from './ports/sink.ts';
+import type { Checksum, Generations, Sink } from './ports/sink.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import type { Projection } from './projection.ts';
 import type { Retrying } from './retrying.ts';
@@ -49,8 +49,8 @@ export interface Verification {
   /** Both generations hold exactly the events up to here. */
   readonly position: number;
   readonly isSame: boolean;
-  readonly live: { readonly rows: number; readonly digest: string };
-  readonly replayed: { readonly rows: number; readonly digest: string };
+  readonly live: Checksum;
+  readonly replayed: Checksum;
 }
 
 /** A checkpoint that only skips events nobody wants is stored this many positions late at most. */
@@ -124,15 +124,14 @@ export class Projector<Change = unknown> {
     return this.#exclusively(async (signal) => {
       const scratch = await this.#generations.begin();
       try {
-        await this.#replayInto(scratch, signal, this.#state?.position ?? 0);
-        return await this.#whilePaused(async () => {
-          const { sink } = await this.#generations.live();
-          const position = await sink.position();
-          await this.#replayInto(scratch, signal, position);
-          const [live, replayed] = [await sink.checksum(), await scratch.checksum()];
-          const isSame = live.digest === replayed.digest && live.rows === replayed.rows;
-          return { name: this.name, position, isSame, live, replayed };
-        });
+        const { sink } = await this.#generations.live();
+        await this.#replayInto(scratch, signal, await sink.position());
+        // The live generation goes on meanwhile; its digest says where it stood when it was taken.
+        const live = await sink.checksum();
+        await this.#replayInto(scratch, signal, live.position);
+        const replayed = await scratch.checksum();
+        const isSame = live.digest === replayed.digest && live.rows === replayed.rows;
+        return { name: this.name, position: live.position, isSame, live, replayed };
       } finally {
         await this.#generations.discard(scratch);
       }

@@ -21,6 +21,7 @@ import {
   limits,
   type NewEvent,
   type RecordedEvent,
+  RuntimeError,
   type StreamName,
 } from '#runtime';
 
@@ -40,7 +41,8 @@ interface Place {
 
 /** Six bytes a unit at worst (`\u0000`) stay below limits.eventBytesMax. */
 const partChars = 160 * 1024;
-const readPageEvents = 1_000;
+/** A page of the largest letters holds 64 MiB. */
+const readPageEvents = 64;
 
 interface Options {
   readonly log: Log;
@@ -65,14 +67,16 @@ export class LogDeadLetters implements DeadLetters {
     this.#publish = publish;
   }
 
-  /** Keeps a message with its reason; resolves when that is durable. Throws LOG_UNAVAILABLE, LOG_FULL. */
+  /**
+   * Keeps a message with its reason; resolves when that is durable. Throws LOG_UNAVAILABLE, LOG_FULL or
+   * CONFLICT_UNRESOLVED (all retry: the same letter is kept once).
+   */
   async add(message: BusMessage, reason: DeadLetterReason): Promise<void> {
     const { body, encoding } = textOf(message.body);
-    const shelf = await this.#shelf(tenantOf(body));
+    const shelf = this.#shelfOf(tenantOf(body));
     const id = this.#ids.named(`${shelf.stream}/${message.messageId}/${reason.code}/${body}`);
     const underWay = this.#underWay.get(id);
     if (underWay !== undefined) underWay.isBack = true;
-    if (shelf.places.has(id)) return;
     const parts = Math.max(1, Math.ceil(body.length / partChars));
     const events = Array.from({ length: parts }, (_, part) => {
       const slice = body.slice(part * partChars, (part + 1) * partChars);
@@ -81,7 +85,17 @@ export class LogDeadLetters implements DeadLetters {
         ? this.#event('DeadLettered', id, head)
         : this.#event('DeadLetterContinued', this.#ids.random(), { body: slice });
     });
-    await this.#log.append(shelf.stream, events, 'any');
+    await shelf.inTurn(async () => {
+      // The expected revision keeps two nodes from keeping the same letter twice.
+      for (let lost = 0; lost <= limits.conflictRetriesMax; lost++) {
+        await this.#refresh(shelf);
+        if (shelf.places.has(id)) return;
+        const expected = shelf.next === 0 ? 'no_stream' : shelf.next - 1;
+        const { kind } = await this.#log.append(shelf.stream, events, expected);
+        if (kind !== 'conflict') return;
+      }
+      throw new RuntimeError('CONFLICT_UNRESOLVED', `${shelf.stream} is written by many at once`);
+    });
   }
 
   async peek(options: {
@@ -154,20 +168,30 @@ export class LogDeadLetters implements DeadLetters {
     };
   }
 
-  /** What is known of a tenant's letters, brought up to date: other processes may write there too. */
   async #shelf(tenantId: string | null): Promise<Shelf> {
+    const shelf = this.#shelfOf(tenantId);
+    await this.#refresh(shelf);
+    return shelf;
+  }
+
+  #shelfOf(tenantId: string | null): Shelf {
     const stream = `deadletter-${tenantId ?? '~'}`;
     let shelf = this.#shelves.get(stream);
     if (shelf === undefined) {
       shelf = new Shelf(stream);
       this.#shelves.set(stream, shelf);
     }
+    return shelf;
+  }
+
+  /** Brings a shelf up to date: other processes may write there too. */
+  async #refresh(shelf: Shelf): Promise<void> {
     let page: readonly RecordedEvent[];
     do {
-      page = await this.#log.readStream(stream, { from: shelf.next, limit: readPageEvents });
+      const from = shelf.next;
+      page = await this.#log.readStream(shelf.stream, { from, limit: readPageEvents });
       shelf.read(page);
     } while (page.length === readPageEvents);
-    return shelf;
   }
 
   #event(type: string, id: string, data: unknown): NewEvent {
@@ -182,11 +206,20 @@ class Shelf {
   readonly places = new Map<string, Place>();
   /** The first revision that is not folded yet. */
   next = 0;
+  #line: Promise<unknown> = Promise.resolve();
 
   constructor(stream: StreamName) {
     this.stream = stream;
   }
 
+  /** Runs `work` after what was asked for before. */
+  inTurn(work: () => Promise<void>): Promise<void> {
+    const result = this.#line.then(work);
+    this.#line = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Folds further events in. */
   read(events: readonly RecordedEvent[]): void {
     for (const { id, type, data, revision } of events) {
       if (revision < this.next) continue;

@@ -10,8 +10,27 @@ export interface Queryable {
   query<R extends Row = Row>(sql: string, params?: readonly SqlValue[]): Promise<readonly R[]>;
 }
 
+export interface TransactionOptions {
+  /** Lifts limits.statementTimeoutMs: for index builds, digests and drops, which take their time. */
+  readonly isPatient?: boolean;
+}
+
+/** A named lock that is held. */
+export interface StoreLock {
+  release(): Promise<void>;
+}
+
 export interface ReadStore extends Queryable {
-  /** Runs `work` in one transaction; rolled back when it throws. Not nested. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in one transaction (read committed); rolled back when it throws. Not nested. After
+   * READ_STORE_UNAVAILABLE the outcome is unknown: guard the work so that it can be repeated.
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /**
+   * Takes a named lock that only one holder has at a time, over all processes that share the store;
+   * null where it is taken, without waiting. Lost with this process or its connection.
+   */
+  lock(name: string): Promise<StoreLock | null>;
+  /** Waits for what is under way; later calls throw SHUTTING_DOWN. */
   close(): Promise<void>;
 }

@@ -14,6 +14,13 @@ export interface ChangeBatch<Change> {
   readonly to: number;
 }
 
+export interface Checksum {
+  readonly rows: number;
+  readonly digest: string;
+  /** The checkpoint that the rows belong to: two digests compare only where it is the same. */
+  readonly position: number;
+}
+
 export interface Sink<Change> {
   /** Number of this generation, from 1. */
   readonly generation: number;
@@ -22,11 +29,12 @@ export interface Sink<Change> {
   /**
    * Applies changes and checkpoint in one transaction, only where the checkpoint still is
    * `batch.from`. Answers the position it wants next: `batch.to`, or where another runner already
-   * stands (then nothing was applied). Throws READ_STORE_UNAVAILABLE (retry the same batch).
+   * stands (then nothing was applied). Throws READ_STORE_UNAVAILABLE (retry the same batch; read
+   * `live()` again, another node may have promoted a new generation).
    */
   apply(batch: ChangeBatch<Change>): Promise<number>;
   /** A digest over all rows, the same for the same rows whatever their order of arrival. */
-  checksum(): Promise<{ readonly rows: number; readonly digest: string }>;
+  checksum(): Promise<Checksum>;
 }
 
 export interface Generations<Change> {

@@ -55,6 +55,11 @@ export type Happening =
   | { readonly name: 'projection-stopped'; readonly projection: string; readonly error: Error }
   | { readonly name: 'projection-rebuilt'; readonly projection: string; readonly position: number }
   | { readonly name: 'source-event-ignored'; readonly system: string; readonly event: string }
+  | {
+      readonly name: 'page-read';
+      readonly connection: string;
+      readonly outcome: 'read' | 'gone' | 'forbidden' | 'unreadable';
+    }
   | { readonly name: 'background-failed'; readonly task: string; readonly error: Error };
 
 export interface Telemetry {

@@ -1,0 +1,6 @@
+/** The door of the reference implementations; the in-process bus is also the embedded default. */
+export * from './bus.ts';
+export * from './graph-sink.ts';
+export * from './links-sink.ts';
+export * from './log.ts';
+export * from './snapshots.ts';

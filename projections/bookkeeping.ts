@@ -1,0 +1,42 @@
+/**
+ * The schema `cognisync`: what the read side remembers about itself beside its rows.
+ *
+ *     generation   builds of projections and how far each has come; one of each is live
+ *     checkpoint   named positions of others who read the log
+ *     outbox       what the live links generation has yet to tell (projections/links)
+ */
+import type { Queryable } from '#runtime';
+
+/** Any number that nobody else uses for an advisory lock: "cogn". */
+const setupLock = 0x636f676e;
+
+const statements = [
+  'CREATE SCHEMA IF NOT EXISTS cognisync',
+  `CREATE TABLE IF NOT EXISTS cognisync.generation (
+     projection text NOT NULL,
+     number     integer NOT NULL,
+     version    integer NOT NULL,
+     position   bigint NOT NULL,
+     is_live    boolean NOT NULL,
+     PRIMARY KEY (projection, number))`,
+  `CREATE UNIQUE INDEX IF NOT EXISTS generation_live
+     ON cognisync.generation (projection) WHERE is_live`,
+  `CREATE TABLE IF NOT EXISTS cognisync.checkpoint (
+     name     text PRIMARY KEY,
+     position bigint NOT NULL)`,
+  `CREATE TABLE IF NOT EXISTS cognisync.outbox (
+     number      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+     tenant_id   text,
+     entity_id   text,
+     after_since bigint NOT NULL,
+     until_since bigint NOT NULL)`,
+];
+
+/**
+ * Makes the schema where it is absent. Holds off everybody else who calls it until the transaction
+ * ends, as PostgreSQL's IF NOT EXISTS does not stand a race.
+ */
+export async function ensureBookkeeping(tx: Queryable): Promise<void> {
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [setupLock]);
+  for (const statement of statements) await tx.query(statement);
+}

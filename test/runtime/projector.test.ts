@@ -1,0 +1,206 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryLog } from '#adapters/memory';
+import { type Generations, host, RuntimeError, type Sink } from '#runtime';
+import { quiet } from '#test/clock';
+import { createEntity, onTheBus, updateEntity } from '#test/messages';
+import { inTime, stage } from '#test/stage';
+import { TallyGenerations, type TallySink, tally } from '#test/tally';
+
+const some = (count: number) =>
+  Array.from({ length: count }, (_, index) => onTheBus(createEntity({ id: `issue-${index}` })));
+
+/** Generations whose live sink applies through the test's hands. */
+function intercepted(
+  inner: TallyGenerations,
+  onApply: (apply: Sink<string>['apply'], batch: Parameters<Sink<string>['apply']>[0]) => unknown,
+): Generations<string> {
+  return {
+    begin: () => inner.begin(),
+    promote: (sink) => inner.promote(sink),
+    discard: (sink) => inner.discard(sink),
+    live: async () => {
+      const sink = inner.liveSink;
+      const apply: Sink<string>['apply'] = (batch) => sink.apply(batch);
+      return {
+        version: inner.version,
+        sink: {
+          generation: sink.generation,
+          position: () => sink.position(),
+          checksum: () => sink.checksum(),
+          apply: async (batch) => (await onApply(apply, batch)) as number,
+        },
+      };
+    },
+  };
+}
+
+describe('a projector', () => {
+  it('catches up with history, then stays live', async () => {
+    const log = new MemoryLog();
+    const before = await stage({ log });
+    await before.bus.publish(some(3));
+
+    const generations = new TallyGenerations();
+    const { bus, telemetry, runtime } = await stage({
+      log,
+      projections: [host(tally, generations)],
+    });
+    await quiet();
+    expect(telemetry.all('projection-live')).toHaveLength(1);
+    await bus.publish([onTheBus(updateEntity({ id: 'issue-0', at: 1, properties: { a: 1 } }))]);
+    await quiet();
+    expect(Object.fromEntries(generations.liveSink.counts)).toEqual({
+      'entity-acme/issue-0': 2,
+      'entity-acme/issue-1': 1,
+      'entity-acme/issue-2': 1,
+    });
+    expect(await runtime.projections()).toMatchObject([
+      { name: 'tally', status: 'live', position: 4, head: 4, lag: 0, error: null },
+    ]);
+  });
+
+  it('applies a batch once, though its reply was lost', async () => {
+    const generations = new TallyGenerations();
+    let isFirst = true;
+    const lossy = intercepted(generations, async (apply, batch) => {
+      const position = await apply(batch);
+      if (!isFirst) return position;
+      isFirst = false;
+      throw new RuntimeError('READ_STORE_UNAVAILABLE', 'no reply');
+    });
+    const { bus, clock, telemetry } = await stage({ projections: [host(tally, lossy)] });
+    await bus.publish(some(2));
+    await inTime(clock, telemetry.first('projection-live'));
+    expect([...generations.liveSink.counts.values()]).toEqual([1, 1]);
+    expect(telemetry.all('projection-retried')).toHaveLength(1);
+  });
+
+  it('applies a batch once, though two runners try', async () => {
+    const log = new MemoryLog();
+    const generations = new TallyGenerations();
+    const projections = [host(tally, generations)];
+    const one = await stage({ log, projections });
+    const other = await stage({ log, projections });
+    await one.bus.publish(some(5));
+    await other.bus.publish(some(7));
+    await quiet();
+    expect((await generations.liveSink.checksum()).rows).toBe(7);
+    expect(generations.liveSink.checkpoint).toBe(await log.head());
+  });
+
+  it('waits longer and longer while its store is away, and goes on when it is back', async () => {
+    const generations = new TallyGenerations();
+    let isAway = true;
+    const flaky = intercepted(generations, (apply, batch) => {
+      if (isAway) throw new RuntimeError('READ_STORE_UNAVAILABLE', 'away');
+      return apply(batch);
+    });
+    const { bus, clock, telemetry, runtime } = await stage({ projections: [host(tally, flaky)] });
+    await bus.publish(some(1));
+    await clock.advance(1_000);
+    expect(await runtime.projections()).toMatchObject([
+      { status: 'retrying', lag: 1, error: { code: 'READ_STORE_UNAVAILABLE' } },
+    ]);
+    isAway = false;
+    await inTime(clock, telemetry.first('projection-applied'));
+    expect(generations.liveSink.counts.size).toBe(1);
+  });
+
+  it('stops alone at a fault that trying again can not mend', async () => {
+    const healthy = new TallyGenerations();
+    const broken = {
+      ...tally,
+      name: 'broken',
+      project: () => {
+        throw new Error('a bug');
+      },
+    };
+    const { bus, runtime, telemetry } = await stage({
+      projections: [host(broken, new TallyGenerations()), host(tally, healthy)],
+    });
+    await bus.publish(some(2));
+    await quiet();
+    expect(telemetry.all('projection-stopped')).toMatchObject([{ projection: 'broken' }]);
+    expect(await runtime.projections()).toMatchObject([
+      { name: 'broken', status: 'stopped', error: { code: 'INTERNAL', message: 'a bug' } },
+      { name: 'tally', status: 'live', lag: 0 },
+    ]);
+    expect(healthy.liveSink.counts.size).toBe(2);
+  });
+
+  it('stops at an event that is newer than its code', async () => {
+    const log = new MemoryLog();
+    const metadata = { messageId: 'x', recordedAt: '2026-11-24T12:00:00.000Z' };
+    const event = { id: 'x', type: 'EntityCreated', schemaVersion: 9, data: {}, metadata };
+    await log.append('entity-acme/x', [event], 'no_stream');
+    const { runtime } = await stage({ log, projections: [host(tally, new TallyGenerations())] });
+    await quiet();
+    expect(await runtime.projections()).toMatchObject([
+      { status: 'stopped', error: { code: 'EVENT_VERSION_UNKNOWN' } },
+    ]);
+  });
+
+  it('rebuilds beside the live generation and takes its place', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime, telemetry } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(3));
+    await quiet();
+    generations.liveSink.counts.set('a row that no event explains', 1);
+    await runtime.projector('tally').rebuild();
+    expect(generations.liveSink.generation).toBe(2);
+    expect(generations.liveSink.counts.size).toBe(3);
+    expect(telemetry.all('projection-rebuilt')).toMatchObject([{ position: 3 }]);
+    await bus.publish([onTheBus(createEntity({ id: 'later' }))]);
+    await quiet();
+    expect(generations.liveSink.counts.size).toBe(4);
+  });
+
+  it('refuses a second rebuild while one runs, and any of an unknown projection', async () => {
+    const { runtime } = await stage({ projections: [host(tally, new TallyGenerations())] });
+    const first = runtime.projector('tally').rebuild();
+    await expect(runtime.projector('tally').rebuild()).rejects.toMatchObject({
+      code: 'PROJECTION_BUSY',
+    });
+    await first;
+    expect(() => runtime.projector('nonsense')).toThrow(
+      expect.objectContaining({ code: 'PROJECTION_UNKNOWN' }),
+    );
+  });
+
+  it('rebuilds at start what an older version of its code built', async () => {
+    const log = new MemoryLog();
+    const before = await stage({ log });
+    await before.bus.publish(some(2));
+    const generations = new TallyGenerations();
+    generations.version = 0;
+    const { telemetry } = await stage({ log, projections: [host(tally, generations)] });
+    await telemetry.first('projection-live');
+    expect(generations.liveSink.generation).toBe(2);
+    expect(generations.liveSink.counts.size).toBe(2);
+  });
+
+  it('drops the unfinished generation of a rebuild that fails, and the live one goes on', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(2));
+    generations.promote = () => Promise.reject(new RuntimeError('READ_STORE_UNAVAILABLE', 'away'));
+    await expect(runtime.projector('tally').rebuild()).rejects.toMatchObject({
+      code: 'READ_STORE_UNAVAILABLE',
+    });
+    expect(generations.begun).toEqual([]);
+    await bus.publish([onTheBus(createEntity({ id: 'later' }))]);
+    await quiet();
+    expect(generations.liveSink.counts.size).toBe(3);
+  });
+
+  it('verifies that a replay gives the same rows, and sees a row that no event explains', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(3));
+    await quiet();
+    expect(await runtime.projector('tally').verify()).toMatchObject({ isSame: true, position: 3 });
+    (generations.liveSink as TallySink).counts.set('entity-acme/issue-0', 2);
+    expect(await runtime.projector('tally').verify()).toMatchObject({ isSame: false });
+    expect(generations.begun).toEqual([]);
+  });
+});
