@@ -119,6 +119,8 @@ export class StoredGenerations<Change> implements Generations<Change> {
     const number = 1 + Math.max(0, ...(await this.#rows(tx)).map((row) => row.number));
     const { name, version } = this.#plan;
     const schema = schemaOf(this.#plan, number);
+    // One of this name without a row is nobody's: the bookkeeping was reset by hand.
+    await tx.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
     await tx.query(`CREATE SCHEMA ${schema}`);
     for (const statement of this.#plan.tables(schema)) await tx.query(statement);
     await tx.query('INSERT INTO cognisync.generation VALUES ($1, $2, $3, 0, $4)', [

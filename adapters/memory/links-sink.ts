@@ -67,14 +67,20 @@ export class MemoryLinks {
   }
 
   async #drain(publish: Publish, named: Named): Promise<void> {
-    for (const first of this.#outbox) {
-      const page = pageOf(this.#stored.tables, first);
-      const messages = page.flatMap((link) =>
-        messagesTo(link, first.end, this.#stored.tables, named),
-      );
+    for (const announcement of this.#outbox) {
+      await this.#tell(announcement, publish, named);
+      this.#outbox.delete(announcement);
+    }
+  }
+
+  async #tell(announcement: Announcement, publish: Publish, named: Named): Promise<void> {
+    const { end } = announcement;
+    for (let isLast = false; !isLast; ) {
+      const page = pageOf(this.#stored.tables, announcement);
+      const messages = page.flatMap((link) => messagesTo(link, end, this.#stored.tables, named));
       if (messages.length > 0) await publish(messages);
-      this.#outbox.delete(first);
-      if (page.length === limits.announcedLinksMax) first.after = page.at(-1)!.since;
+      isLast = page.length < limits.announcedLinksMax;
+      announcement.after = page.at(-1)?.since ?? announcement.after;
     }
   }
 }

@@ -1,0 +1,26 @@
+/** People of Confluence: `user_*`. An account that is switched off is still a person. */
+import { RuntimeError } from '#runtime';
+import { type JsonObject, objectAt, stringAt } from './json.ts';
+import { personOf } from './person.ts';
+import type { Statements } from './statement.ts';
+
+export type UserVerb = 'created' | 'updated' | 'deactivated' | 'reactivated' | 'removed';
+
+export function sayConfluenceUser(say: Statements, body: JsonObject, verb: UserVerb): void {
+  const user = objectAt(body, 'user') ?? objectAt(body, 'userProfile') ?? body;
+  const isNamed = ['accountId', 'userKey', 'key', 'username', 'name'].some(
+    (field) => stringAt(user, field) !== undefined,
+  );
+  if (!isNamed) throw new RuntimeError('WEBHOOK_INVALID', 'the user has no accountId and no key');
+  const person = personOf(say, user);
+  if (person === null) return;
+  if (verb === 'removed') {
+    say.remove(person.id, say.stamp([body.timestamp], 'deletion'));
+    return;
+  }
+  const stamp = say.stamp([body.timestamp]);
+  const isActive = { deactivated: false, reactivated: true }[verb as string];
+  const known = { ...person, properties: { ...person.properties, isActive } };
+  if (verb === 'created') say.create(person, stamp);
+  else say.update(isActive === undefined ? person : known, stamp);
+}

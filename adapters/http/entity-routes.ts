@@ -1,0 +1,145 @@
+/**
+ * Entities: what they are (the graph), what they are linked to (the graph), and how they came to be (the
+ * log itself, also for those that are deleted).
+ */
+import Type from 'typebox';
+import { limits, RuntimeError, streamOf } from '#runtime';
+import type { Gate } from './gate.ts';
+import { Entity, EntityType, Relationship, RelationshipType } from './graph-schema.ts';
+import { type Http, pageOf, paging, queryOf, refusals } from './http.ts';
+import { TenantHeader, tenantOf } from './tenant.ts';
+
+const params = Type.Object({ id: Type.String({ minLength: 1, maxLength: limits.idCharsMax }) });
+
+const direction = Type.Enum(['out', 'in']);
+
+const Neighbour = Type.Object({
+  direction,
+  relationship: Relationship,
+  entity: Entity,
+});
+
+export type EntityView = Type.Static<typeof Entity>;
+export type NeighbourView = Type.Static<typeof Neighbour>;
+
+const Neighbourhood = Type.Object({
+  depth: Type.Integer(),
+  nodes: Type.Array(Type.Object({ distance: Type.Integer(), entity: Entity })),
+  edges: Type.Array(Relationship),
+  truncated: Type.Boolean({
+    description: `More than ${limits.neighbourhoodNodesMax} nodes or ${limits.neighbourhoodEdgesMax} edges.`,
+  }),
+});
+
+const Event = Type.Object({
+  id: Type.String(),
+  type: Type.String(),
+  schemaVersion: Type.Integer(),
+  revision: Type.Integer(),
+  position: Type.Integer(),
+  data: Type.Unknown(),
+  metadata: Type.Object({
+    messageId: Type.String(),
+    correlationId: Type.Optional(Type.String()),
+    causationId: Type.Optional(Type.String()),
+    traceparent: Type.Optional(Type.String()),
+    recordedAt: Type.String(),
+  }),
+});
+
+export function entityRoutes(app: Http, gate: Gate): void {
+  const common = { tags: ['graph'], headers: TenantHeader };
+
+  app.get(
+    '/entities',
+    {
+      schema: {
+        ...common,
+        summary: 'List entities by id',
+        querystring: queryOf({ ...paging, type: Type.Optional(EntityType) }),
+        response: { 200: pageOf(Entity), ...refusals },
+      },
+    },
+    (request) => gate.backend.graph.entities(tenantOf(request), request.query),
+  );
+
+  app.get(
+    '/entities/:id',
+    {
+      schema: { ...common, summary: 'One entity', params, response: { 200: Entity, ...refusals } },
+    },
+    (request) => gate.backend.graph.entity(tenantOf(request), request.params.id),
+  );
+
+  app.get(
+    '/entities/:id/history',
+    {
+      schema: {
+        ...common,
+        summary: 'Its events, oldest first, also of a deleted one',
+        params,
+        querystring: queryOf(paging),
+        response: { 200: pageOf(Event), ...refusals },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const { cursor, limit } = request.query;
+      const stream = streamOf({ tenantId: tenantOf(request), kind: 'entity', id });
+      const from = cursor === undefined ? 0 : revisionOf(cursor);
+      const events = await gate.backend.log.readStream(stream, { from, limit: limit + 1 });
+      if (events.length === 0 && from === 0) {
+        throw new RuntimeError('NOT_FOUND', `nothing ever happened to an entity '${id}'`);
+      }
+      const items = events.slice(0, limit).map(({ stream: _, ...event }) => event);
+      const following = events[limit];
+      return { items, next: following === undefined ? null : cursorOf(following.revision) };
+    },
+  );
+
+  app.get(
+    '/entities/:id/neighbours',
+    {
+      schema: {
+        ...common,
+        summary: 'What it is linked to',
+        params,
+        querystring: queryOf({
+          ...paging,
+          type: Type.Optional(RelationshipType),
+          direction: Type.Enum(['out', 'in', 'both'], {
+            default: 'both',
+            description: '`out`: the entity is the relationship’s source.',
+          }),
+        }),
+        response: { 200: pageOf(Neighbour), ...refusals },
+      },
+    },
+    (request) => gate.backend.graph.neighbours(tenantOf(request), request.params.id, request.query),
+  );
+
+  app.get(
+    '/entities/:id/neighbourhood',
+    {
+      schema: {
+        ...common,
+        summary: 'Everything within some links of it',
+        params,
+        querystring: queryOf({
+          depth: Type.Integer({ minimum: 1, maximum: limits.neighbourhoodDepthMax, default: 1 }),
+        }),
+        response: { 200: Neighbourhood, ...refusals },
+      },
+    },
+    (request) =>
+      gate.backend.graph.neighbourhood(tenantOf(request), request.params.id, request.query.depth),
+  );
+}
+
+const cursorOf = (revision: number): string => Buffer.from(`r${revision}`).toString('base64url');
+
+function revisionOf(cursor: string): number {
+  const [, digits] = /^r(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (digits !== undefined) return Number(digits);
+  throw new RuntimeError('REQUEST_INVALID', 'the cursor is not one of this list');
+}

@@ -1,0 +1,173 @@
+/**
+ * The HTTP server: what holds for every request, whatever it asks.
+ *
+ *     connection ─▶ headers ─▶ gate ─▶ route ─▶ body ─▶ parameters ─▶ handler ─▶ answer
+ *                  431, 408    503    404, 405   413, 415   400          codes of its own
+ *
+ * Every exit but the last is a problem (problem.ts). Up to the gate nothing knows whether there is a node
+ * behind it; a request that may not come in hears 503 before anything of it is judged.
+ */
+import type { Socket } from 'node:net';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import {
+  type Clock,
+  type Ids,
+  type Limits,
+  RuntimeError,
+  limits as standardLimits,
+} from '#runtime';
+import { ArrivalBook } from './arrivals.ts';
+import { refuseConnection } from './broken-connection.ts';
+import { commandRoutes } from './command-routes.ts';
+import { connectionRoutes } from './connection-routes.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
+import { documentation } from './documentation.ts';
+import { entityRoutes } from './entity-routes.ts';
+import { Gate } from './gate.ts';
+import { healthRoutes } from './health-routes.ts';
+import type { Http, Typebox } from './http.ts';
+import { refuseOtherMethods } from './other-methods.ts';
+import { pathRoutes } from './path-routes.ts';
+import { errorOfRequest, problemMediaType, problemOf, retryAfterSeconds } from './problem.ts';
+import { projectionRoutes } from './projection-routes.ts';
+import { rawBodies } from './raw-body.ts';
+import { RequestLog } from './request-log.ts';
+import { searchRoutes } from './search-routes.ts';
+import { UpkeepDesk } from './upkeep.ts';
+import { webhookRoutes } from './webhook-routes.ts';
+
+export interface HttpOptions {
+  /** Of CogniSync, for the documentation. */
+  readonly version: string;
+  readonly logger: FastifyBaseLogger;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Smaller bounds than the standard ones, for tests that want to reach them. */
+  readonly limits?: Partial<Limits>;
+}
+
+export interface HttpServer {
+  /** Opened when the node is up, drained before it goes. */
+  readonly gate: Gate;
+  /** Listens; answers with the URL. Throws CONFIG_INVALID where the address can't be had. */
+  listen(place: { readonly host: string; readonly port: number }): Promise<string>;
+  /** Finishes what is under way within limits.httpCloseMs, then closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Builds the server; it does not listen yet. */
+export async function openHttp(options: HttpOptions): Promise<HttpServer> {
+  const limits = { ...standardLimits, ...options.limits };
+  const gate = new Gate(limits);
+  const book = new ArrivalBook();
+  const app = serverOf(options, gate, limits);
+  await documentation(app, options.version);
+  healthRoutes(app, gate, options.clock, limits);
+  app.setNotFoundHandler(({ method }) => {
+    throw gate.refusal ?? new RuntimeError('ROUTE_UNKNOWN', `no route for ${method} on this path`);
+  });
+  await app.register(async (api: Http) => {
+    api.addHook('onRequest', async (_request, reply) => {
+      gate.enter();
+      reply.raw.once('close', () => gate.leave());
+    });
+    const refuseTheRest = refuseOtherMethods(api);
+    await api.register(async (raw: Http) => {
+      rawBodies(raw);
+      webhookRoutes(raw, gate, book, options.clock);
+      commandRoutes(raw, gate);
+    });
+    connectionRoutes(api, gate, book);
+    entityRoutes(api, gate);
+    pathRoutes(api, gate);
+    searchRoutes(api, gate);
+    projectionRoutes(api, gate, new UpkeepDesk(options));
+    deadLetterRoutes(api, gate);
+    refuseTheRest();
+  });
+  await app.ready();
+  return {
+    gate,
+    listen: (place) => listen(app, place),
+    close: () => close(app, options.clock, limits),
+  };
+}
+
+function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limits): Http {
+  const log = new RequestLog(clock);
+  const refuse = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const error = errorOfRequest(thrown);
+    log.refused(request, answerWith(error, request, reply), error);
+    return reply;
+  };
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => ids.random(),
+    bodyLimit: limits.messageBytesMax,
+    requestTimeout: limits.httpRequestMs,
+    http: {
+      maxHeaderSize: limits.httpHeaderBytesMax,
+      connectionsCheckingInterval: limits.httpRequestMs / 4,
+    },
+    // An id in a path may be percent-encoded: nine characters for a UTF-16 unit at most.
+    routerOptions: { maxParamLength: limits.idCharsMax * 9 },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    // A URL that cannot be read has passed no gate.
+    frameworkErrors: (error, request, reply) => refuse(gate.refusal ?? error, request, reply),
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket as Socket, limits),
+  }).withTypeProvider<Typebox>();
+  // Answers are typed against their schemas at compile time; writing them needs no schema.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.setErrorHandler(refuse);
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    if (gate.phase === 'draining') reply.header('connection', 'close');
+  });
+  app.addHook('onResponse', async (request, reply) => log.answered(request, reply));
+  return app;
+}
+
+function answerWith(
+  error: RuntimeError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const problem = problemOf(error, request.id);
+  reply.code(problem.status).type(problemMediaType);
+  if (error.retryable) reply.header('retry-after', retryAfterSeconds);
+  if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close');
+  return reply.send(problem);
+}
+
+async function listen(
+  app: Http,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (thrown) {
+    const { code, message } = thrown as { code?: string; message: string };
+    const why = code === 'EADDRINUSE' ? 'another program listens there' : message;
+    throw new RuntimeError('CONFIG_INVALID', `can't listen on ${host}, PORT ${port}: ${why}`, {
+      cause: thrown,
+    });
+  }
+}
+
+async function close(app: Http, clock: Clock, limits: Limits): Promise<void> {
+  const patience = new AbortController();
+  const closed = app.close().finally(() => patience.abort());
+  try {
+    await clock.sleep(limits.httpCloseMs, patience.signal);
+    app.server.closeAllConnections();
+  } catch {
+    // Closed in time.
+  }
+  await closed;
+}

@@ -1,0 +1,2 @@
+/** The door of the embedded log. */
+export { openSqlite, type SqliteStore } from './log.ts';

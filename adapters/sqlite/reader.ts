@@ -1,0 +1,160 @@
+/**
+ * Reads the log, on the main thread, from a connection of its own that cannot write.
+ *
+ * A point read takes 3 to 6 µs and a scan 3 µs an event, JSON included; handing rows over from another
+ * thread would cost the main thread as much. No transaction outlives a call, so that readers never
+ * hold the journal back.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  type EventBatch,
+  type EventFilter,
+  limits,
+  type ReadStreamOptions,
+  type RecordedEvent,
+  type StoredSnapshot,
+  type StreamName,
+} from '#runtime';
+import { closedLog, onFile } from './error.ts';
+import { Refusal } from './failure.ts';
+import { openForReading } from './format.ts';
+
+type RecordRow = readonly [
+  position: number,
+  stream: StreamName | null,
+  revision: number,
+  type: string | null,
+  schemaVersion: number,
+  id: string,
+  data: string,
+  metadata: string,
+];
+
+const columns = 'position, stream, revision, type, schema_version, id, data, metadata';
+
+export class Reader {
+  readonly #file: string;
+  readonly #db: DatabaseSync;
+  readonly #forward: StatementSync;
+  readonly #backward: StatementSync;
+  readonly #scan: StatementSync;
+  readonly #head: StatementSync;
+  readonly #snapshot: StatementSync;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#db = openForReading(file);
+    // `LIMIT +?`: for a bare `?` SQLite plans the statement anew at every call (10 µs).
+    const ofStream = `SELECT ${columns} FROM record
+      WHERE stream_id = (SELECT id FROM stream WHERE name = ?)`;
+    this.#forward = this.#prepare(`${ofStream} AND revision >= ? ORDER BY revision LIMIT +?`);
+    this.#backward = this.#prepare(`${ofStream} AND revision <= ? ORDER BY revision DESC LIMIT +?`);
+    // By the kinds that are not wanted, so that an event of a lost kind is found out, not passed over.
+    this.#scan = this.#prepare(`SELECT ${columns} FROM record
+      WHERE position > ?1 AND position <= ?2 AND kind_id NOT IN (
+        SELECT id FROM kind
+        WHERE (?3 IS NOT NULL AND category NOT IN (SELECT value FROM json_each(?3)))
+           OR (?4 IS NOT NULL AND type NOT IN (SELECT value FROM json_each(?4))))
+      ORDER BY position`);
+    this.#head = this.#prepare('SELECT ifnull(max(position), 0) FROM event');
+    this.#snapshot = this.#prepare(`SELECT revision, machine_version, state FROM snapshot
+      WHERE stream = (SELECT id FROM stream WHERE name = ?)`);
+  }
+
+  readStream(
+    stream: StreamName,
+    { from, direction = 'forward', limit = -1 }: ReadStreamOptions,
+  ): readonly RecordedEvent[] {
+    return this.#reading(() => {
+      const rows =
+        direction === 'forward'
+          ? this.#forward.all(stream, from ?? 0, limit)
+          : this.#backward.all(stream, from ?? Number.MAX_SAFE_INTEGER, limit);
+      return (rows as unknown as readonly RecordRow[]).map(recorded);
+    });
+  }
+
+  /** One look at what stands after a position: at most `limit` events, and less where limits say so. */
+  scan(after: number, limit: number, filter: EventFilter = {}): EventBatch {
+    return this.#reading(() => {
+      const head = this.#readHead();
+      const to = Math.min(head, after + limits.logScanEventsMax);
+      if (to <= after) return { events: [], position: after, live: true };
+      const rows = this.#scan.iterate(after, to, json(filter.categories), json(filter.types));
+      const events: RecordedEvent[] = [];
+      let chars = 0;
+      for (const row of rows as Iterable<unknown> as Iterable<RecordRow>) {
+        const event = recorded(row);
+        events.push(event);
+        chars += row[6].length + row[7].length;
+        if (events.length >= limit || chars >= limits.subscriptionBatchCharsMax) {
+          return { events, position: event.position, live: event.position === head };
+        }
+      }
+      return { events, position: to, live: to === head };
+    });
+  }
+
+  head(): number {
+    return this.#reading(() => this.#readHead());
+  }
+
+  snapshot(stream: StreamName): StoredSnapshot | null {
+    return this.#reading(() => {
+      const row = this.#snapshot.get(stream) as unknown as [number, number, string] | undefined;
+      if (row === undefined) return null;
+      const [revision, machineVersion, state] = row;
+      return { revision, machineVersion, state: parsed(state, `the snapshot of ${stream}`) };
+    });
+  }
+
+  /** Reads after this throw SHUTTING_DOWN. */
+  close(): void {
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #readHead(): number {
+    return (this.#head.get() as unknown as [number])[0];
+  }
+
+  #prepare(sql: string): StatementSync {
+    const statement = this.#db.prepare(sql);
+    statement.setReturnArrays(true);
+    return statement;
+  }
+
+  #reading<T>(work: () => T): T {
+    if (!this.#db.isOpen) throw closedLog();
+    return onFile(this.#file, work);
+  }
+}
+
+function recorded(row: RecordRow): RecordedEvent {
+  const [position, stream, revision, type, schemaVersion, id, data, metadata] = row;
+  const where = `the event at position ${position}`;
+  if (stream === null || type === null) {
+    throw new Refusal('DATA_CORRUPT', `${where} belongs to no stream or has no type`);
+  }
+  return {
+    id,
+    type,
+    schemaVersion,
+    data: parsed(data, where),
+    metadata: parsed(metadata, where) as RecordedEvent['metadata'],
+    stream,
+    revision,
+    position,
+  };
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal('DATA_CORRUPT', `${where} is no JSON: ${(cause as Error).message}`);
+  }
+}
+
+function json(names: readonly string[] | undefined): string | null {
+  return names === undefined ? null : JSON.stringify(names);
+}

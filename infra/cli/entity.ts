@@ -1,0 +1,71 @@
+/** entity: one entity with what it is linked to, as a small tree. */
+import type { EntityView, NeighbourView } from '#adapters/http';
+import type { Client } from './client.ts';
+import { Complaint } from './complaint.ts';
+import { printJson, printLine } from './output.ts';
+import { lineOf } from './text.ts';
+
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next: string | null;
+}
+
+/** More are counted on the last line. */
+const neighboursShown = 100;
+
+export async function showEntity(
+  client: Client,
+  id: string,
+  { isJson }: { readonly isJson: boolean },
+): Promise<void> {
+  const path = `/entities/${encodeURIComponent(id)}`;
+  const entity = await found(client, id, path);
+  const neighbours = await client.get<Page<NeighbourView>>(
+    `${path}/neighbours?limit=${neighboursShown}`,
+  );
+  if (isJson) return printJson({ entity, neighbours });
+  const more = neighbours.next === null ? [] : ['… and more'];
+  const branches = [...neighbours.items.map(branchFor), ...more];
+  const lines = [
+    `${entity.type} ${titleOf(entity)}`,
+    `  ${entity.id}`,
+    ...(entity.source.url === '' ? [] : [`  ${entity.source.url}`]),
+    ...Object.entries(entity.properties).map(([name, value]) => `  ${name}: ${shown(value)}`),
+    ...branches.map((branch, at) => `${at === branches.length - 1 ? '└─' : '├─'} ${branch}`),
+  ];
+  await printLine(lines.join('\n'));
+}
+
+/** The entity, or a complaint that names some that were perhaps meant: people know keys, not ids. */
+async function found(client: Client, id: string, path: string): Promise<EntityView> {
+  try {
+    return await client.get<EntityView>(path);
+  } catch (thrown) {
+    if (!(thrown instanceof Complaint) || thrown.code !== 'NOT_FOUND') throw thrown;
+    const query = new URLSearchParams({ q: id.slice(0, 200), limit: '5' });
+    const { items } = await client.get<Page<{ entity: EntityView }>>(`/search?${query}`);
+    if (items.length === 0) throw thrown;
+    const lines = items.map(({ entity }) => `  ${entity.id}  ${titleOf(entity)}`);
+    throw new Complaint(thrown.message, {
+      code: thrown.code,
+      hint: `Did you mean one of these?\n${lines.join('\n')}`,
+    });
+  }
+}
+
+function branchFor({ direction, relationship, entity }: NeighbourView): string {
+  const { role } = relationship.properties;
+  const kind = typeof role === 'string' ? `${relationship.type} (${role})` : relationship.type;
+  const arrow = direction === 'out' ? '→' : '←';
+  return `${kind} ${arrow} ${entity.type} ${titleOf(entity)}  [${entity.id}]`;
+}
+
+function titleOf({ id, properties }: EntityView): string {
+  const { key, name, text, title } = properties;
+  const parts = [key, title ?? name ?? text].filter((part) => typeof part === 'string');
+  return lineOf(parts.length === 0 ? id : parts.join(' '), 70);
+}
+
+function shown(value: unknown): string {
+  return lineOf(typeof value === 'string' ? value : JSON.stringify(value), 100);
+}

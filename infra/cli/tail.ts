@@ -1,0 +1,85 @@
+/**
+ * tail: the log as it grows, read from its file, so that it shows the truth whatever the node beside it
+ * does, or while none runs.
+ */
+import { existsSync } from 'node:fs';
+import { openSqlite } from '#adapters/sqlite';
+import type { EventFilter, Log, RecordedEvent } from '#runtime';
+import { readDataDir } from '../config.ts';
+import { logFileIn } from '../data-folder.ts';
+import { Complaint } from './complaint.ts';
+import { printJson, printLine } from './output.ts';
+import { lineOf } from './text.ts';
+
+export interface TailOptions {
+  readonly isJson: boolean;
+  /** Goes on with what comes, until SIGINT; else ends at the end of the log. */
+  readonly isFollowing: boolean;
+  readonly categories: readonly string[];
+  readonly types: readonly string[];
+  readonly tenant?: string;
+  readonly entity?: string;
+  /** A position; absent: the last few. */
+  readonly after?: number;
+  readonly dataDir?: string;
+}
+
+/** How far back it begins, in positions. */
+const lastPositions = 20;
+
+export async function tail(options: TailOptions): Promise<void> {
+  const file = logFileIn(options.dataDir ?? readDataDir());
+  if (!existsSync(file)) {
+    throw new Complaint(`there is no log at ${file}`, {
+      hint: 'Start a node with the same DATA_DIR first, or name its folder with --data-dir.',
+    });
+  }
+  const { log } = await openSqlite(file);
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    await follow(log, options, stop.signal);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await log.close();
+  }
+}
+
+async function follow(log: Log, options: TailOptions, signal: AbortSignal): Promise<void> {
+  const { categories, types, isFollowing, isJson } = options;
+  const filter: EventFilter = {
+    ...(categories.length > 0 && { categories }),
+    ...(types.length > 0 && { types }),
+  };
+  const after = options.after ?? Math.max(0, (await log.head()) - lastPositions);
+  for await (const { events, live } of log.subscribe({ after, filter, signal })) {
+    for (const event of events) {
+      if (!isWanted(event, options)) continue;
+      await (isJson ? printJson(event) : printLine(lineFor(event)));
+    }
+    if (live && !isFollowing) return;
+  }
+}
+
+/** A stream's name is `category-tenant/id`. */
+function isWanted({ stream, data }: RecordedEvent, { tenant, entity }: TailOptions): boolean {
+  const [, streamTenant, id] = /^[^-]*-([^/]*)(?:\/(.*))?$/s.exec(stream) ?? [];
+  if (tenant !== undefined && tenant !== streamTenant) return false;
+  return entity === undefined || entity === id || endsOf(data).includes(entity);
+}
+
+/** The entities that a relationship's event speaks of. */
+function endsOf(data: unknown): readonly unknown[] {
+  const { head, entityId } = (data ?? {}) as {
+    head?: { sourceEntityId?: unknown; targetEntityId?: unknown } | null;
+    entityId?: unknown;
+  };
+  return [head?.sourceEntityId, head?.targetEntityId, entityId];
+}
+
+function lineFor({ position, metadata, type, stream, revision, data }: RecordedEvent): string {
+  const head = `${String(position).padStart(8)}  ${metadata.recordedAt.slice(0, 23)}  `;
+  const width = Math.max(40, (process.stdout.columns ?? 160) - head.length);
+  return head + lineOf(`${type.padEnd(21)}  ${stream}@${revision}  ${JSON.stringify(data)}`, width);
+}

@@ -1,0 +1,24 @@
+/**
+ * What stands where in DATA_DIR.
+ *
+ *     log.sqlite       the truth: back this up
+ *     read-models/     the embedded read store; can be deleted and is rebuilt from the log
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { RuntimeError } from '#runtime';
+
+export const logFileIn = (dataDir: string): string => join(dataDir, 'log.sqlite');
+export const readModelsIn = (dataDir: string): string => join(dataDir, 'read-models');
+
+/** Makes the folder where it is absent. Throws CONFIG_INVALID where that can't be. */
+export function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+  } catch (thrown) {
+    const { message } = thrown as Error;
+    throw new RuntimeError('CONFIG_INVALID', `DATA_DIR ${dataDir} can't be made: ${message}`, {
+      cause: thrown,
+    });
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What an operator reads: JSON lines on stderr, one a happening that matters, at a level that says how
+ * much. What happens with every message is below `debug`.
+ *
+ * An outage lets the same thing happen thousands of times a second, so of each kind of warning one line
+ * a second is written, and the next one says how many like it were not.
+ */
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import type { Clock, Happening, Telemetry } from '#runtime';
+import type { LogLevel } from './config.ts';
+
+export function createLogger(level: LogLevel): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    // Synchronous: the last line before a crash is the one that is wanted.
+    destination({ dest: 2, sync: true }),
+  );
+}
+
+/** Null: too frequent for a log; counters and traces are made of it. */
+const levels: Readonly<Record<Happening['name'], 'debug' | 'info' | 'warn' | 'error' | null>> = {
+  'message-completed': null,
+  'message-abandoned': 'warn',
+  'message-dead-lettered': 'warn',
+  'actor-activated': null,
+  'actor-passivated': null,
+  'turn-appended': null,
+  'append-conflicted': 'debug',
+  'append-retried': 'warn',
+  'recovery-retried': 'warn',
+  'snapshot-saved': null,
+  'snapshot-failed': 'warn',
+  'projection-applied': null,
+  'projection-live': 'debug',
+  'projection-retried': 'warn',
+  'projection-overtaken': 'debug',
+  'projection-stopped': 'error',
+  'projection-rebuilt': 'info',
+  'source-event-ignored': 'debug',
+  'page-read': 'debug',
+  'background-failed': 'error',
+};
+
+const quietMs = 1_000;
+
+export class LoggedTelemetry implements Telemetry {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #warnings = new Map<Happening['name'], { untilMs: number; unwritten: number }>();
+
+  constructor(logger: Logger, clock: Clock) {
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  record(happening: Happening): void {
+    const level = levels[happening.name];
+    if (level === null) return;
+    const { name, ...what } = happening;
+    const line = 'error' in what ? { ...what, error: undefined, err: what.error } : what;
+    if (level === 'warn') this.#warn(name, line);
+    else this.#logger[level](line, name);
+  }
+
+  #warn(name: Happening['name'], line: object): void {
+    const nowMs = this.#clock.now();
+    const recent = this.#warnings.get(name);
+    if (recent !== undefined && nowMs < recent.untilMs) {
+      recent.unwritten += 1;
+      return;
+    }
+    this.#warnings.set(name, { untilMs: nowMs + quietMs, unwritten: 0 });
+    const unwritten = recent?.unwritten ?? 0;
+    this.#logger.warn(unwritten > 0 ? { ...line, unwritten } : line, name);
+  }
+}
