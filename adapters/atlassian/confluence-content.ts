@@ -2,18 +2,17 @@
  * Pages, blog posts, comments and attachments of Confluence, in the shapes in which bodies have them.
  *
  * Cloud webhooks: flat (`id`, `title`, `spaceKey`, `creatorAccountId`, `version`, `self`), without text and
- * without the parent of a page; see page-source.ts. Data Center webhooks: the id and nothing else.
+ * without the parent of a page; see page-reader.ts. Data Center webhooks: the id and nothing else.
  * `content_*` events: the shape of the v1 REST API (`space.key`, `history.createdBy`, `version.number`).
  * The id of each has its kind in it, so every event of a content lands on one entity.
  */
-
 import { mentionSpace } from './confluence-space.ts';
 import { type ContentKind, confluenceId, localIdAt } from './entity-id.ts';
 import { at, type JsonObject, numberAt, objectAt, stringAt } from './json.ts';
 import { mention } from './person.ts';
 import { type ContentAddress, contentInUrl } from './reference.ts';
 import { fill } from './relation.ts';
-import { ranked, type Stamp, timeOf } from './stamp.ts';
+import { ranked, type Stamp } from './stamp.ts';
 import type { EntityFacts, Statements } from './statement.ts';
 import { lineAt } from './text.ts';
 import { urlOnSite } from './url.ts';
@@ -39,13 +38,6 @@ export function contentFacts(
 ): EntityFacts | null {
   const localId = contentLocalId(content);
   if (localId === undefined) return null;
-  const { receivedAtMs } = say.origin;
-  const instant = (...candidates: unknown[]) => {
-    const ms = candidates
-      .map((value) => timeOf(value, receivedAtMs))
-      .find((time) => time !== undefined);
-    return ms === undefined ? undefined : new Date(ms).toISOString();
-  };
   const isSmall = kind === 'comment' || kind === 'attachment';
   return {
     id: confluenceId(say.site, kind, localId),
@@ -58,8 +50,8 @@ export function contentFacts(
       version: versionOf(content),
       mediaType: lineAt(content, 'mediaType'),
       sizeBytes: numberAt(content, 'fileSize'),
-      createdAt: instant(at(content, 'creationDate'), at(content, 'history', 'createdDate')),
-      updatedAt: instant(at(content, 'modificationDate'), at(content, 'version', 'when')),
+      createdAt: say.instant(at(content, 'creationDate'), at(content, 'history', 'createdDate')),
+      updatedAt: say.instant(...timesOf(content)),
     },
   };
 }

@@ -21,7 +21,7 @@ import { type ContentKind, confluenceId } from './entity-id.ts';
 import { at, type JsonObject, listAt, objectAt, stringAt } from './json.ts';
 import { fill } from './relation.ts';
 import type { Stamp } from './stamp.ts';
-import type { EntityFacts, Statements } from './statement.ts';
+import type { Statements } from './statement.ts';
 
 export type ContentVerb =
   | 'created'
@@ -52,8 +52,8 @@ export function sayContent(
   const several =
     kind === 'attachment' ? listAt(body, 'attachments').map((each) => objectAt(each)) : [];
   const contents = [single, ...several].filter((content) => content !== undefined);
-  const ids = contents.map((content) => sayOne(say, body, content, kind, verb));
-  if (!ids.some((id) => id !== null)) {
+  const isNamed = contents.map((content) => sayOne(say, { body, content, kind, verb }));
+  if (!isNamed.includes(true)) {
     throw new RuntimeError('WEBHOOK_INVALID', `${names[kind][0]}.id is missing or no id`);
   }
 }
@@ -69,71 +69,54 @@ export function sayAnyContent(say: Statements, body: JsonObject, verb: ContentVe
   }
   const kind = kindOf(content);
   if (kind === undefined) return;
-  if (sayOne(say, body, content, kind, verb) === null) {
+  if (!sayOne(say, { body, content, kind, verb })) {
     throw new RuntimeError('WEBHOOK_INVALID', 'the content has no id');
   }
 }
 
-function sayOne(
-  say: Statements,
-  body: JsonObject,
-  content: JsonObject,
-  kind: ContentKind,
-  verb: ContentVerb,
-): string | null {
-  const facts = contentFacts(say, content, kind);
-  if (facts === null) return null;
-  switch (verb) {
-    case 'trashed':
-    case 'removed': {
-      say.remove(facts.id, say.stamp([body.timestamp], verb === 'removed' ? 'purge' : 'deletion'));
-      return facts.id;
-    }
-    case 'created':
-    case 'updated':
-      return upsert(
-        say,
-        body,
-        content,
-        facts,
-        kind,
-        verb,
-        say.stamp([...timesOf(content), body.timestamp]),
-      );
-    case 'moved':
-    case 'archived':
-      return upsert(say, body, content, facts, kind, verb, say.stamp([body.timestamp]));
-    case 'restored':
-      return upsert(
-        say,
-        body,
-        content,
-        facts,
-        kind,
-        verb,
-        say.stamp([body.timestamp], 'restoration'),
-      );
-  }
+/** One content of a body, and what happened to it. */
+interface Told {
+  readonly body: JsonObject;
+  readonly content: JsonObject;
+  readonly kind: ContentKind;
+  readonly verb: ContentVerb;
 }
 
-function upsert(
-  say: Statements,
-  body: JsonObject,
-  content: JsonObject,
-  facts: EntityFacts,
-  kind: ContentKind,
-  verb: ContentVerb,
-  stamp: Stamp,
-): string {
+/** Answers whether the content could be named. */
+function sayOne(say: Statements, told: Told): boolean {
+  const { body, content, kind, verb } = told;
+  const facts = contentFacts(say, content, kind);
+  if (facts === null) return false;
+  const stamp = stampOfTold(say, told);
+  if (verb === 'trashed' || verb === 'removed') {
+    say.remove(facts.id, stamp);
+    return true;
+  }
   const entity = { ...facts, properties: { ...facts.properties, ...propertiesOf(verb, stamp) } };
   if (verb === 'created' || verb === 'restored') say.create(entity, stamp);
   else say.update(entity, stamp);
   // Who made it is who acted, where a body says no more than that (Data Center).
-  const actor = verb === 'created' ? actorOf(body) : undefined;
-  relateContent(say, facts, content, stamp, actor);
-  if (kind === 'comment') relateComment(say, facts.id, content, body, stamp);
-  if (kind === 'attachment') relateAttachment(say, facts.id, content, body, stamp);
-  return facts.id;
+  relateContent(say, facts, content, stamp, verb === 'created' ? actorOf(body) : undefined);
+  if (kind === 'comment') relateComment(say, facts.id, told, stamp);
+  if (kind === 'attachment') relateAttachment(say, facts.id, told, stamp);
+  return true;
+}
+
+function stampOfTold(say: Statements, { body, content, verb }: Told): Stamp {
+  switch (verb) {
+    case 'created':
+    case 'updated':
+      return say.stamp([...timesOf(content), body.timestamp]);
+    case 'moved':
+    case 'archived':
+      return say.stamp([body.timestamp]);
+    case 'restored':
+      return say.stamp([body.timestamp], 'restoration');
+    case 'trashed':
+      return say.stamp([body.timestamp], 'deletion');
+    case 'removed':
+      return say.stamp([body.timestamp], 'purge');
+  }
 }
 
 function propertiesOf(verb: ContentVerb, stamp: Stamp): Record<string, unknown> {
@@ -164,8 +147,7 @@ function actorOf(body: JsonObject): unknown {
 function relateComment(
   say: Statements,
   id: string,
-  comment: JsonObject,
-  body: JsonObject,
+  { body, content: comment }: Told,
   stamp: Stamp,
 ): void {
   const parent = objectAt(comment, 'parent') ?? objectAt(comment, 'container');
@@ -186,8 +168,7 @@ function relateComment(
 function relateAttachment(
   say: Statements,
   id: string,
-  attachment: JsonObject,
-  body: JsonObject,
+  { body, content: attachment }: Told,
   stamp: Stamp,
 ): void {
   const places: readonly unknown[] = [

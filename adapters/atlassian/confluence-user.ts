@@ -2,7 +2,7 @@
 import { RuntimeError } from '#runtime';
 import { type JsonObject, objectAt, stringAt } from './json.ts';
 import { personOf } from './person.ts';
-import type { Statements } from './statement.ts';
+import type { EntityFacts, Statements } from './statement.ts';
 
 export type UserVerb = 'created' | 'updated' | 'deactivated' | 'reactivated' | 'removed';
 
@@ -19,8 +19,11 @@ export function sayConfluenceUser(say: Statements, body: JsonObject, verb: UserV
     return;
   }
   const stamp = say.stamp([body.timestamp]);
-  const isActive = { deactivated: false, reactivated: true }[verb as string];
-  const known = { ...person, properties: { ...person.properties, isActive } };
   if (verb === 'created') say.create(person, stamp);
-  else say.update(isActive === undefined ? person : known, stamp);
+  else if (verb === 'updated') say.update(person, stamp);
+  else say.update(withActive(person, verb === 'reactivated'), stamp);
+}
+
+function withActive(person: EntityFacts, isActive: boolean): EntityFacts {
+  return { ...person, properties: { ...person.properties, isActive } };
 }

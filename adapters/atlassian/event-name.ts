@@ -49,6 +49,7 @@ const confluenceShapes = [
   ['label', 'label_updated'],
   ['comment', 'comment_updated'],
   ['attachment', 'attachment_updated'],
+  ['attachedTo', 'attachment_updated'],
   ['blog', 'blog_updated'],
   ['blogpost', 'blog_updated'],
   ['page', 'page_updated'],

@@ -9,7 +9,7 @@ import { at, type JsonObject, objectAt, stringAt } from './json.ts';
 import { mention } from './person.ts';
 import { documentAt, linkReferences } from './reference.ts';
 import { fill } from './relation.ts';
-import { ranked, type Stamp, timeOf } from './stamp.ts';
+import { ranked, type Stamp } from './stamp.ts';
 import type { EntityFacts, Statements } from './statement.ts';
 import { browseUrl } from './url.ts';
 
@@ -50,11 +50,6 @@ function stampOfComment(say: Statements, comment: unknown, sentAt?: unknown): St
 function factsOf(say: Statements, comment: unknown, issue: unknown): EntityFacts | null {
   const localId = localIdAt(comment, 'id');
   if (localId === undefined) return null;
-  const { receivedAtMs } = say.origin;
-  const instant = (field: string) => {
-    const ms = timeOf(at(comment, field), receivedAtMs);
-    return ms === undefined ? undefined : new Date(ms).toISOString();
-  };
   return {
     id: jiraId(say.site, 'comment', localId),
     type: 'DOCUMENT',
@@ -70,8 +65,8 @@ function factsOf(say: Statements, comment: unknown, issue: unknown): EntityFacts
     properties: {
       kind: 'comment',
       text: documentAt(comment, 'body')?.text,
-      createdAt: instant('created'),
-      updatedAt: instant('updated'),
+      createdAt: say.instant(at(comment, 'created')),
+      updatedAt: say.instant(at(comment, 'updated')),
     },
   };
 }

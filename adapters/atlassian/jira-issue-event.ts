@@ -12,7 +12,7 @@ import { linkIssue } from './jira-link.ts';
 import { at, type JsonObject, listAt, objectAt } from './json.ts';
 import { documentAt, linkReferences } from './reference.ts';
 import { fill } from './relation.ts';
-import { ranked, type Stamp, timeOf } from './stamp.ts';
+import { ranked, type Stamp } from './stamp.ts';
 import type { Statements } from './statement.ts';
 
 /** `jira:issue_created` and `jira:issue_updated`. */
@@ -22,7 +22,7 @@ export function sayIssue(say: Statements, body: JsonObject, verb: 'created' | 'u
   if (fields === undefined) throw new RuntimeError('WEBHOOK_INVALID', 'issue.fields is missing');
   const stamp = say.stamp([at(fields, 'updated'), body.timestamp]);
   const id = jiraId(say.site, 'issue', issue.localId);
-  const isWhole = timeOf(at(fields, 'updated'), say.origin.receivedAtMs) !== undefined;
+  const isWhole = say.instant(at(fields, 'updated')) !== undefined;
   const facts = issueFacts(say, issue, issue.localId, isWhole);
   if (verb === 'created') say.create(facts, stamp);
   else say.update(facts, stamp);

@@ -11,7 +11,7 @@ import { at, flagAt, type JsonObject, numberAt, objectAt, stringAt } from './jso
 import { mention } from './person.ts';
 import { documentAt } from './reference.ts';
 import { fill } from './relation.ts';
-import { ranked, type Stamp, timeOf } from './stamp.ts';
+import { ranked, type Stamp } from './stamp.ts';
 import type { EntityFacts, Importance, Statements } from './statement.ts';
 import { lineAt, linesAt } from './text.ts';
 import { browseUrl } from './url.ts';
@@ -57,16 +57,11 @@ export function issueFacts(
       components: linesAt(fields, 'components'),
       fixVersions: linesAt(fields, 'fixVersions'),
       dueDate: lineAt(fields, 'duedate') ?? empty('duedate'),
-      createdAt: instantAt(say, fields, 'created'),
-      updatedAt: instantAt(say, fields, 'updated'),
-      resolvedAt: instantAt(say, fields, 'resolutiondate') ?? empty('resolutiondate'),
+      createdAt: say.instant(at(fields, 'created')),
+      updatedAt: say.instant(at(fields, 'updated')),
+      resolvedAt: say.instant(at(fields, 'resolutiondate')) ?? empty('resolutiondate'),
     },
   };
-}
-
-function instantAt(say: Statements, fields: JsonObject, name: string): string | undefined {
-  const ms = timeOf(at(fields, name), say.origin.receivedAtMs);
-  return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
 /** The names that Jira has shipped with; one that a site made up is NORMAL. */
@@ -107,13 +102,8 @@ export function relateIssue(
     return mention(say, at(fields, field), seen) ?? (empties ? null : undefined);
   };
   fill(say, id, 'container', mentionProject(say, at(fields, 'project'), seen) ?? undefined, stamp);
-  fill(
-    say,
-    id,
-    'author',
-    person(Object.hasOwn(fields, 'reporter') ? 'reporter' : 'creator'),
-    stamp,
-  );
+  const author = Object.hasOwn(fields, 'reporter') ? 'reporter' : 'creator';
+  fill(say, id, 'author', person(author), stamp);
   fill(say, id, 'assignee', person('assignee'), stamp);
   const parent = objectAt(fields, 'parent');
   if (parent === undefined) return;

@@ -1,8 +1,9 @@
 /**
  * A page or blog post as Confluence Cloud's v2 API answers with it, and what it says.
  *
- * Text, title and author are as old as the version. The place in the tree changes without a version, so
- * the parent is as new as the reason for which it was read.
+ * Text, title and author are as old as the version, or as the page where that came back from the trash
+ * later. The place in the tree changes without a version, so the parent is as new as the reason for
+ * which the page was read.
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -66,7 +67,7 @@ export function messagesOf(
     sentAt: new Date(writtenAtMs ?? readAtMs).toISOString(),
     receivedAtMs: readAtMs,
   });
-  const stamp = say.stamp([writtenAtMs]);
+  const stamp = say.stamp([Math.max(writtenAtMs ?? 0, wanted.bornMs)]);
   const id = confluenceId(site, wanted.kind, wanted.localId);
   const storage = page.body?.storage?.value;
   const document = storage === undefined ? undefined : readStorage(storage);

@@ -18,6 +18,8 @@ export interface PageWanted {
   readonly version: number;
   /** When the source had what made us look, in ms; what is read is at least as new. */
   readonly sinceMs: number;
+  /** When the page came to be, or came back: what is older went with its deletion. */
+  readonly bornMs: number;
 }
 
 const kinds = ['page', 'blogpost'] as const;
@@ -45,7 +47,8 @@ function wantedBy({ type, data }: RecordedEvent) {
   const version = numberAt(said, 'version') ?? 0;
   const isRead = version <= (numberAt(said, 'textVersion') ?? 0);
   if (isRead && stringAt(said, 'movedAt') === undefined) return null;
-  return { version, sinceMs: Date.parse(stringAt(data, 'extractedAt') ?? '') || 0 };
+  const sinceMs = Date.parse(stringAt(data, 'extractedAt') ?? '') || 0;
+  return { version, sinceMs, bornMs: type === 'EntityCreated' ? sinceMs : 0 };
 }
 
 /** One entry a page: the newest version and the latest reason. */
@@ -58,6 +61,7 @@ export function coalesced(wanted: readonly PageWanted[]): readonly PageWanted[] 
       ...page,
       version: Math.max(page.version, before?.version ?? 0),
       sinceMs: Math.max(page.sinceMs, before?.sinceMs ?? 0),
+      bornMs: Math.max(page.bornMs, before?.bornMs ?? 0),
     });
   }
   return [...pages.values()];

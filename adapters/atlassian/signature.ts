@@ -7,7 +7,7 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { RuntimeError } from '#runtime';
-import { type Connection, isSigned } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 /** Header names in lower case, as Node has them. */
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -30,16 +30,13 @@ export interface Proof {
  * and any other than sha256 is refused until we know it.
  */
 export function authenticate(connection: Connection, proof: Proof): void {
-  if (!isSigned(connection)) return;
   const { secret, token } = connection;
   const header = proof.headers['x-hub-signature'];
   if (secret !== undefined && (header !== undefined || token === undefined)) {
     checkSignature(secret, header, proof.body);
-    return;
+  } else if (token !== undefined) {
+    checkToken(token, proof.query.token ?? proof.tokenFromPath);
   }
-  const offered = proof.query.token ?? proof.tokenFromPath;
-  if (typeof offered !== 'string') throw refusal('the URL carries no token');
-  if (!isSame(digest(offered), digest(token ?? ''))) throw refusal('the token is wrong');
 }
 
 /** `sha256=<hex>` for a body: what a source sends. */
@@ -55,6 +52,11 @@ function checkSignature(secret: string, header: Headers[string], body: Uint8Arra
   if (!/^[0-9a-f]{64}$/i.test(hex)) throw refusal('X-Hub-Signature is no SHA-256 in hex');
   const expected = createHmac('sha256', secret).update(body).digest();
   if (!isSame(Buffer.from(hex, 'hex'), expected)) throw refusal('X-Hub-Signature does not match');
+}
+
+function checkToken(token: string, offered: Query[string]): void {
+  if (typeof offered !== 'string') throw refusal('the URL carries no token, or two');
+  if (!isSame(digest(offered), digest(token))) throw refusal('the token is wrong');
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import type { ActorMessage, EntityType, RelationshipType } from '#actors';
 import { limits, RuntimeError } from '#runtime';
 import type { Connection } from './connection.ts';
-import { dawn, type Rank, ranked, type Stamp, stampOf } from './stamp.ts';
+import { dawn, type Rank, ranked, type Stamp, stampOf, timeOf } from './stamp.ts';
 
 /** Where and when the words were said. */
 export interface Origin {
@@ -70,6 +70,13 @@ export class Statements {
   /** The first of these times that can be believed, else the time of receipt. */
   stamp(candidates: readonly unknown[], rank?: Rank): Stamp {
     return stampOf(candidates, this.origin.receivedAtMs, rank);
+  }
+
+  /** The first of these times that can be believed, as a property has it. */
+  instant(...candidates: readonly unknown[]): string | undefined {
+    const times = candidates.map((value) => timeOf(value, this.origin.receivedAtMs));
+    const ms = times.find((time) => time !== undefined);
+    return ms === undefined ? undefined : new Date(ms).toISOString();
   }
 
   create(entity: EntityFacts, stamp: Stamp): void {
