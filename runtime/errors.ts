@@ -51,6 +51,19 @@ export const errorCatalogue = {
     'This node is draining. Send again; another node or a restart takes it.',
   ),
   NOT_READY: retry(503, 'This node is still starting. Send again in a moment.'),
+  BUS_UNAVAILABLE: retry(
+    503,
+    'The message broker did not take it or did not answer. Nothing was acknowledged; send again.',
+  ),
+  BUS_REFUSED: terminal(
+    502,
+    'The message broker refuses us. Check the names, the entities and the rights named above.',
+  ),
+  BLOBS_UNAVAILABLE: retry(503, 'The store of large bodies did not answer. Send again.'),
+  BLOB_MISSING: terminal(
+    500,
+    'A large body is no longer where its message says. Have its producer send it again.',
+  ),
   MESSAGE_NOT_JSON: terminal(400, 'The message body is not JSON in UTF-8.'),
   MESSAGE_INVALID: terminal(400, 'The message does not match its contract; see the named fields.'),
   MESSAGE_TYPE_UNKNOWN: terminal(400, 'No contract has this messageType; see /docs for the list.'),

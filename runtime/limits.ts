@@ -59,6 +59,42 @@ export const limits = {
   /** How long a stopping node waits for its turns before it stops anyway. Kubernetes kills at 30 s. */
   drainMs: 20_000,
 
+  /** Shards of all addresses, the unit of ownership between nodes; 256 spread over a dozen nodes. Never
+   *  change it while messages are under way: an actor's next shard would not wait for its last. */
+  shards: 256,
+  /** Shards that one node holds at a time; all of them, so that one node alone serves all. At it: it
+   *  takes further ones as it gives others back. */
+  shardsHeldMax: 256,
+  /** Messages that a node has of one shard and has not settled: 256 × 32 × 2 KiB = 16 MiB, and a busy
+   *  shard still fills a group commit. At it: the broker keeps the rest. */
+  shardMessagesMax: 32,
+  /** A shard without a message for this long is given back. */
+  shardQuietMs: 1_000,
+  /** A shard is given back after this long, busy or not, so that a node that joins gets its share:
+   *  half of it after one such turn. A turn costs a few round trips. */
+  shardTurnMs: 20_000,
+  /** Requests for a further shard that a node has open at a time: 256 are taken in about a second. */
+  shardRequestsMax: 4,
+  /** How long such a request waits in the broker; closing a bus waits for it. */
+  shardRequestMs: 2_000,
+  /** How long one message may be handled before its shard's lock is renewed no more, and another node
+   *  gets it. */
+  shardWorkMs: 5 * 60_000,
+  /** A body on a broker; Standard namespaces take 256 KB a message, its properties counted in. Above:
+   *  the body goes to the blobs and a claim check in its place. */
+  busBodyBytesMax: 192 * 1024,
+  /** One attempt to send. Above: tried again, busSendRetriesMax times; 16 s in all, inside a webhook
+   *  sender's patience (20 s). Then BUS_UNAVAILABLE. */
+  busSendMs: 5_000,
+  busSendRetriesMax: 2,
+  /** Failed attempts in a row after which sends are refused at once, and for how long. */
+  busBreakerFailuresMax: 6,
+  busBreakerMs: 5_000,
+  /** Messages without a shard that one node passes on at a time. */
+  intakeMessagesMax: 500,
+  /** Wait for a broker to say goodbye, or to answer whether it is there. Above: it is left alone. */
+  busAnswerMs: 5_000,
+
   /** Appends that may wait for one group commit. At it: append waits. */
   appendQueueMax: 16_384,
   /** Events in one group commit; fsync is shared by all of them. */
@@ -115,8 +151,12 @@ export const limits = {
   /** Pages whose last read is remembered, to save reads while history is replayed. 200 B each. */
   pagesRememberedMax: 10_000,
 
-  /** HTTP requests under way. A body is 5 to 50 KB as a rule. At it: BUS_SATURATED (HTTP 503). */
+  /** HTTP requests under way, and the bytes of their bodies: 5 to 50 KB each as a rule. At either:
+   *  BUS_SATURATED (HTTP 503). */
   httpRequestsMax: 1_000,
+  httpBodiesBytesMax: 256 * 1024 * 1024,
+  /** Connections, busy or idle. At it: the next is dropped before its first byte. */
+  httpConnectionsMax: 4_096,
   /** URL and headers of one request. An id in a path takes 9 bytes a UTF-16 unit at most, 4.5 KiB.
    *  Above: HEADERS_TOO_LARGE. */
   httpHeaderBytesMax: 16 * 1024,
@@ -141,6 +181,11 @@ export const limits = {
   searchQueryCharsMax: 1_000,
   /** Dead letters moved by one call. */
   deadLettersPageMax: 1_000,
+  /** Dead letters of a broker that one call locks to get at those it wants; about 20 MB. At it: it moves
+   *  what it has found. */
+  deadLettersLockedMax: 10_000,
+  /** UTF-16 units of a dead letter's reason that a broker keeps. */
+  reasonCharsMax: 4_000,
 } as const;
 
 /** The same bounds as plain numbers, so that a test can hold a runtime to smaller ones. */
@@ -155,8 +200,12 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.tenantCharsMax + limits.idCharsMax * 4 < 2704, 'tenant and id fit into an index row'],
   [limits.turnMessagesMax <= limits.groupCommitEventsMax, 'a turn fits into one group commit'],
   [limits.eventBytesMax <= limits.subscriptionBatchCharsMax, 'a batch holds the largest event'],
+  [limits.messageBytesMax <= limits.httpBodiesBytesMax, 'the largest body may come in'],
   [limits.idCharsMax * 9 < limits.httpHeaderBytesMax, 'any id fits into a URL'],
   [limits.inFlightMessagesMax <= limits.activeActorsMax, 'every message in flight has its actor'],
+  [limits.shardsHeldMax >= limits.shards, 'one node alone can hold every shard'],
+  [limits.shardMessagesMax <= limits.mailboxMessagesMax, 'a shard in hand fits into one mailbox'],
+  [limits.deadLettersPageMax <= limits.deadLettersLockedMax, 'a page of letters can be locked'],
   [limits.pageItemsDefault <= limits.pageItemsMax, 'the default page is a legal page'],
 ];
 for (const [holds, claim] of relations) {

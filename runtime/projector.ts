@@ -217,6 +217,8 @@ export class Projector<Change = unknown> {
     } catch (thrown) {
       await this.#generations.discard(sink);
       throw thrown;
+    } finally {
+      this.#rebuild = null;
     }
     const position = await sink.position();
     this.#around.telemetry.record({ name: 'projection-rebuilt', projection: this.name, position });

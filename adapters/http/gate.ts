@@ -5,7 +5,8 @@
  *
  * The server listens before its node is up, so that a sender who comes too early hears 503 and comes
  * again; a refused connection or a 4xx would lose a webhook for good. In `ready`, at most
- * limits.httpRequestsMax requests are under way; the next hears 503 too.
+ * limits.httpRequestsMax requests and limits.httpBodiesBytesMax of bodies are under way; what comes
+ * beyond hears 503 too.
  */
 import { type Limits, RuntimeError } from '#runtime';
 import type { Backend } from './backend.ts';
@@ -16,7 +17,8 @@ export class Gate {
   readonly #limits: Limits;
   #backend: Backend | null = null;
   #phase: Phase = 'starting';
-  #underWay = 0;
+  #requests = 0;
+  #bytes = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -53,16 +55,22 @@ export class Gate {
     return this.#backend;
   }
 
-  /** Lets a request in; `leave` must be called once it is over. Throws `refusal` or BUS_SATURATED. */
-  enter(): void {
+  /**
+   * Lets a request with a body of so many bytes in. Answers with what must be called once, when it is
+   * over. Throws `refusal` or BUS_SATURATED.
+   */
+  enter(bytes: number): () => void {
     if (this.refusal !== null) throw this.refusal;
-    if (this.#underWay >= this.#limits.httpRequestsMax) {
-      throw new RuntimeError('BUS_SATURATED', `${this.#underWay} requests are under way`);
+    const { httpBodiesBytesMax, httpRequestsMax } = this.#limits;
+    if (this.#requests >= httpRequestsMax || this.#bytes + bytes > httpBodiesBytesMax) {
+      const message = `${this.#requests} requests of ${this.#bytes} bytes are under way`;
+      throw new RuntimeError('BUS_SATURATED', message);
     }
-    this.#underWay += 1;
-  }
-
-  leave(): void {
-    this.#underWay -= 1;
+    this.#requests += 1;
+    this.#bytes += bytes;
+    return () => {
+      this.#requests -= 1;
+      this.#bytes -= bytes;
+    };
   }
 }

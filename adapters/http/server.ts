@@ -7,6 +7,7 @@
  * Every exit but the last is a problem (problem.ts). Up to the gate nothing knows whether there is a node
  * behind it; a request that may not come in hears 503 before anything of it is judged.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, {
   type FastifyBaseLogger,
@@ -72,9 +73,9 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
     throw gate.refusal ?? new RuntimeError('ROUTE_UNKNOWN', `no route for ${method} on this path`);
   });
   await app.register(async (api: Http) => {
-    api.addHook('onRequest', async (_request, reply) => {
-      gate.enter();
-      reply.raw.once('close', () => gate.leave());
+    api.addHook('onRequest', async ({ headers }, reply) => {
+      const leave = gate.enter(bodyBytesOf(headers, limits));
+      reply.raw.once('close', leave);
     });
     const refuseTheRest = refuseOtherMethods(api);
     await api.register(async (raw: Http) => {
@@ -122,6 +123,7 @@ function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limit
     frameworkErrors: (error, request, reply) => refuse(gate.refusal ?? error, request, reply),
     clientErrorHandler: (error, socket) => refuseConnection(error, socket as Socket, limits),
   }).withTypeProvider<Typebox>();
+  app.server.maxConnections = limits.httpConnectionsMax;
   // Answers are typed against their schemas at compile time; writing them needs no schema.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.setErrorHandler(refuse);
@@ -131,6 +133,12 @@ function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limit
   });
   app.addHook('onResponse', async (request, reply) => log.answered(request, reply));
   return app;
+}
+
+/** What a body may come to: what is announced, or the most where it comes in chunks. */
+function bodyBytesOf(headers: IncomingHttpHeaders, { messageBytesMax }: Limits): number {
+  if (headers['transfer-encoding'] !== undefined) return messageBytesMax;
+  return Math.min(messageBytesMax, Number(headers['content-length'] ?? 0));
 }
 
 function answerWith(

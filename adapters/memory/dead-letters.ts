@@ -5,7 +5,7 @@
  *                           DeadLettersRemoved                       redriven or purged
  *
  * In memory stand only the ids of those that are there and their revisions (about 100 bytes each);
- * bodies are read when asked for. A letter's id follows from its message and reason, so that a message
+ * bodies are read when asked for. A letter's key follows from its message and reason, so that a message
  * delivered again after a crash is the same letter. Purging forgets a letter here; what the log holds,
  * it holds.
  */
@@ -104,15 +104,17 @@ export class LogDeadLetters implements DeadLetters {
     limit: number;
   }): Promise<readonly DeadLetter[]> {
     const shelf = await this.#shelf(options.tenantId);
-    const ids = [...shelf.places.keys()];
-    const start = options.after === undefined ? 0 : ids.indexOf(options.after) + 1;
-    const page = ids.slice(start, start + options.limit);
-    return Promise.all(page.map((id) => this.#read(shelf, id, options.tenantId)));
+    const after = options.after === undefined ? -1 : Number.parseInt(options.after, 10);
+    const page = [...shelf.places]
+      .filter(([, { revision }]) => revision > after)
+      .slice(0, options.limit);
+    return Promise.all(page.map(([key]) => this.#read(shelf, key, options.tenantId)));
   }
 
   async get({ tenantId, id }: { tenantId: string | null; id: string }): Promise<DeadLetter | null> {
     const shelf = await this.#shelf(tenantId);
-    return shelf.places.has(id) ? this.#read(shelf, id, tenantId) : null;
+    const key = keyOf(id);
+    return shelf.places.has(key) ? this.#read(shelf, key, tenantId) : null;
   }
 
   async redrive(options: { tenantId: string | null; ids?: readonly string[] }): Promise<number> {
@@ -143,8 +145,8 @@ export class LogDeadLetters implements DeadLetters {
   }
 
   #chosen({ places }: Shelf, ids: readonly string[] | undefined): readonly string[] {
-    const wanted = ids ?? [...places.keys()];
-    return wanted.filter((id) => places.has(id)).slice(0, limits.deadLettersPageMax);
+    const wanted = ids?.map(keyOf) ?? [...places.keys()];
+    return wanted.filter((key) => places.has(key)).slice(0, limits.deadLettersPageMax);
   }
 
   async #remove(shelf: Shelf, ids: readonly string[], why: 'redriven' | 'purged'): Promise<void> {
@@ -153,12 +155,12 @@ export class LogDeadLetters implements DeadLetters {
     for (const id of ids) shelf.places.delete(id);
   }
 
-  async #read(shelf: Shelf, id: string, tenantId: string | null): Promise<DeadLetter> {
-    const { revision, parts } = shelf.places.get(id)!;
+  async #read(shelf: Shelf, key: string, tenantId: string | null): Promise<DeadLetter> {
+    const { revision, parts } = shelf.places.get(key)!;
     const events = await this.#log.readStream(shelf.stream, { from: revision, limit: parts });
     const { messageId, reason, encoding } = events[0]!.data as Parts;
     return {
-      id,
+      id: `${revision}.${key}`,
       tenantId,
       messageId,
       reason,
@@ -198,6 +200,11 @@ export class LogDeadLetters implements DeadLetters {
     const recordedAt = new Date(this.#clock.now()).toISOString();
     return { id, type, schemaVersion: 1, data, metadata: { messageId: id, recordedAt } };
   }
+}
+
+/** What a letter's id says beside its place in the order, which holds a page's start after a purge. */
+function keyOf(id: string): string {
+  return id.slice(id.indexOf('.') + 1);
 }
 
 /** One stream's letters: the fold of its events. */

@@ -1,4 +1,5 @@
 /** The door of the reference implementations; the in-process bus is also the embedded default. */
+export * from './blobs.ts';
 export * from './bus.ts';
 export * from './graph-sink.ts';
 export * from './links-sink.ts';

@@ -1,5 +1,6 @@
 /** dead-letters: what could not be handled, why, and what to do with it. */
 import type { DeadLetterSummary, DeadLetterView } from '#adapters/http';
+import { limits } from '#runtime';
 import type { Client } from './client.ts';
 import { Complaint } from './complaint.ts';
 import { printJson, printLine } from './output.ts';
@@ -15,20 +16,26 @@ interface Page {
   readonly next: string | null;
 }
 
-export async function listDeadLetters(
-  client: Client,
-  { isJson, isUnreadable, limit }: Output & { readonly limit: number },
-): Promise<void> {
+/** Oldest first, at most `limit` of them; `next` where there are more. */
+async function deadLettersOf(client: Client, isUnreadable: boolean, limit: number): Promise<Page> {
   const items: DeadLetterSummary[] = [];
   let next: string | null = null;
   do {
     const query = new URLSearchParams({ unreadable: String(isUnreadable) });
-    query.set('limit', String(Math.min(200, limit - items.length)));
+    query.set('limit', String(Math.min(limits.pageItemsMax, limit - items.length)));
     if (next !== null) query.set('cursor', next);
     const page: Page = await client.get<Page>(`/dead-letters?${query}`);
     items.push(...page.items);
     next = page.next;
   } while (next !== null && items.length < limit);
+  return { items, next };
+}
+
+export async function listDeadLetters(
+  client: Client,
+  { isJson, isUnreadable, limit }: Output & { readonly limit: number },
+): Promise<void> {
+  const { items, next } = await deadLettersOf(client, isUnreadable, limit);
   if (isJson) return printJson({ items, next });
   if (items.length === 0) return printLine('There are no dead letters.');
   const rows = items.map(({ id, deadLetteredAt, messageId, reason }) => [
@@ -39,7 +46,7 @@ export async function listDeadLetters(
     lineOf(reason.detail, 80),
   ]);
   await printLine(tableOf(['ID', 'SINCE', 'CODE', 'MESSAGE', 'WHY'], rows));
-  if (next !== null) await printLine(`… and more; --limit shows them.`);
+  if (next !== null) await printLine('… and more; --limit shows them.');
 }
 
 export async function showDeadLetter(
@@ -60,7 +67,7 @@ body      ${countOf(letter.bodyChars)} characters, ${letter.encoding}
 ${letter.body}`);
 }
 
-/** Those of the ids, or all; in portions until none is left that moves. */
+/** Those of the ids, or all that are there now. */
 export async function moveDeadLetters(
   client: Client,
   what: 'redrive' | 'purge',
@@ -72,15 +79,17 @@ export async function moveDeadLetters(
       hint: '`cognisync dead-letters list` shows the ids.',
     });
   }
-  const body = { unreadable: isUnreadable, ...(isAll ? {} : { ids }) };
-  let moved = 0;
-  for (let last = -1; last !== 0 && (last === -1 || isAll); ) {
-    const answer = await client.post<Record<string, number>>(`/dead-letters/${what}`, body);
-    last = Object.values(answer)[0] ?? 0;
-    moved += last;
-  }
+  const chosen = isAll
+    ? (await deadLettersOf(client, isUnreadable, Number.MAX_SAFE_INTEGER)).items.map(({ id }) => id)
+    : ids;
   const word = what === 'redrive' ? 'redriven' : 'purged';
-  if (isJson) return printJson({ [word]: moved });
-  const rest = isAll ? '' : ` of ${ids.length}`;
-  await printLine(`${countOf(moved)}${rest} ${word}`);
+  let moved = 0;
+  for (let from = 0; from < chosen.length; from += limits.deadLettersPageMax) {
+    const some = chosen.slice(from, from + limits.deadLettersPageMax);
+    const body = { unreadable: isUnreadable, ids: some };
+    const answer = await client.post<Record<string, number>>(`/dead-letters/${what}`, body);
+    moved += answer[word] ?? 0;
+  }
+  if (isJson) return printJson({ [word]: moved, of: chosen.length });
+  await printLine(`${countOf(moved)} of ${countOf(chosen.length)} ${word}`);
 }

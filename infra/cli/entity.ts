@@ -18,10 +18,9 @@ export async function showEntity(
   id: string,
   { isJson }: { readonly isJson: boolean },
 ): Promise<void> {
-  const path = `/entities/${encodeURIComponent(id)}`;
-  const entity = await found(client, id, path);
+  const entity = await found(client, id);
   const neighbours = await client.get<Page<NeighbourView>>(
-    `${path}/neighbours?limit=${neighboursShown}`,
+    `${pathOf(entity.id)}/neighbours?limit=${neighboursShown}`,
   );
   if (isJson) return printJson({ entity, neighbours });
   const more = neighbours.next === null ? [] : ['… and more'];
@@ -36,14 +35,19 @@ export async function showEntity(
   await printLine(lines.join('\n'));
 }
 
-/** The entity, or a complaint that names some that were perhaps meant: people know keys, not ids. */
-async function found(client: Client, id: string, path: string): Promise<EntityView> {
+/**
+ * The entity with this id, or with this key, since people know keys; where that is no one entity, a
+ * complaint that names some that were perhaps meant.
+ */
+async function found(client: Client, id: string): Promise<EntityView> {
   try {
-    return await client.get<EntityView>(path);
+    return await client.get<EntityView>(pathOf(id));
   } catch (thrown) {
     if (!(thrown instanceof Complaint) || thrown.code !== 'NOT_FOUND') throw thrown;
     const query = new URLSearchParams({ q: id.slice(0, 200), limit: '5' });
     const { items } = await client.get<Page<{ entity: EntityView }>>(`/search?${query}`);
+    const named = items.filter(({ entity }) => entity.properties.key === id);
+    if (named.length === 1) return named[0]!.entity;
     if (items.length === 0) throw thrown;
     const lines = items.map(({ entity }) => `  ${entity.id}  ${titleOf(entity)}`);
     throw new Complaint(thrown.message, {
@@ -51,6 +55,10 @@ async function found(client: Client, id: string, path: string): Promise<EntityVi
       hint: `Did you mean one of these?\n${lines.join('\n')}`,
     });
   }
+}
+
+function pathOf(id: string): string {
+  return `/entities/${encodeURIComponent(id)}`;
 }
 
 function branchFor({ direction, relationship, entity }: NeighbourView): string {

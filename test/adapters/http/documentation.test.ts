@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { publicContracts } from '#actors';
+import { errorCatalogue } from '#runtime';
+import { type Shell, serveShell } from '#test/served';
+
+let shell: Shell;
+beforeAll(async () => {
+  shell = await serveShell();
+});
+afterAll(() => shell.server.close());
+
+describe('the documentation', () => {
+  it('has every message contract, every error code and every route', async () => {
+    const { body } = await shell.ask('/docs/json');
+    expect(Object.keys(body.components.schemas)).toEqual(Object.keys(publicContracts));
+    for (const code of Object.keys(errorCatalogue)) {
+      expect(body.info.description).toContain(`| \`${code}\` |`);
+    }
+    expect(Object.keys(body.paths).sort()).toEqual([
+      '/commands',
+      '/connections',
+      '/dead-letters',
+      '/dead-letters/purge',
+      '/dead-letters/redrive',
+      '/dead-letters/{id}',
+      '/entities',
+      '/entities/{id}',
+      '/entities/{id}/history',
+      '/entities/{id}/neighbourhood',
+      '/entities/{id}/neighbours',
+      '/health/live',
+      '/health/ready',
+      '/paths',
+      '/projections',
+      '/projections/{name}/rebuild',
+      '/projections/{name}/verify',
+      '/search',
+      '/webhooks/{connectionId}',
+      '/webhooks/{connectionId}/{event}',
+      '/webhooks/{connectionId}/{event}/{token}',
+    ]);
+  });
+
+  it('is a page', async () => {
+    const answer = await shell.ask('/docs');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain('text/html');
+  });
+});

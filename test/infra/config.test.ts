@@ -1,0 +1,184 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readConfig, readDataDir, readPlace } from '#infra';
+import { RuntimeError } from '#runtime';
+
+const folder = mkdtempSync(join(tmpdir(), 'cognisync-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function connectionsFile(content: unknown): string {
+  const path = join(folder, `${Math.random()}.json`);
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+function mistakesOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (thrown) {
+    expect(thrown).toBeInstanceOf(RuntimeError);
+    const { code, data, message } = thrown as RuntimeError;
+    expect(code).toBe('CONFIG_INVALID');
+    expect(message).toBe((data.mistakes as string[]).join('\n'));
+    return data.mistakes as string[];
+  }
+  return [];
+}
+
+const signed = { system: 'jira', tenantId: 'acme', site: 'acme.atlassian.net', secret: 's3cret' };
+const { secret: _, ...unsigned } = signed;
+
+describe('the configuration', () => {
+  it('needs nothing to be set', () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      dataDir: resolve('data'),
+      logLevel: 'info',
+      serviceBus: { topicName: 'cognisync-events' },
+      redis: {
+        db: 0,
+        channelPrefix: 'cognisync',
+        notificationChannel: 'notifications',
+        cacheInvalidationChannel: 'cache-invalidation',
+      },
+      warnings: [],
+    });
+    expect([...config.connections.keys()]).toEqual(['jira', 'confluence']);
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('takes every variable of the specification', () => {
+    const config = readConfig({
+      PORT: '0',
+      HOST: '::1',
+      DATA_DIR: '/var/lib/cognisync',
+      LOG_LEVEL: 'DEBUG',
+      DATABASE_URL: 'postgres://ann:pw@db:5432/graph',
+      SERVICE_BUS_CONNECTION_STRING:
+        'Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k',
+      SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net',
+      SERVICE_BUS_TOPIC_NAME: 'events',
+      SERVICE_BUS_SUBSCRIPTION_NAME: 'graph',
+      REDIS_URL: 'rediss://cache:6380',
+      REDIS_PASSWORD: ' p ',
+      REDIS_DB: '3',
+      REDIS_CHANNEL_PREFIX: 'c',
+      REDIS_NOTIFICATION_CHANNEL: 'n',
+      REDIS_CACHE_INVALIDATION_CHANNEL: 'i',
+    });
+    expect(config).toMatchObject({
+      port: 0,
+      host: '::1',
+      dataDir: '/var/lib/cognisync',
+      logLevel: 'debug',
+      serviceBus: {
+        namespace: 'x.servicebus.windows.net',
+        topicName: 'events',
+        subscriptionName: 'graph',
+      },
+      redis: {
+        db: 3,
+        channelPrefix: 'c',
+        notificationChannel: 'n',
+        cacheInvalidationChannel: 'i',
+      },
+    });
+    expect(config.databaseUrl?.reveal()).toBe('postgres://ann:pw@db:5432/graph');
+    expect(config.redis.password?.reveal()).toBe(' p ');
+  });
+
+  it('warns of what this version can not use', () => {
+    const { warnings } = readConfig({
+      SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net',
+      REDIS_URL: 'redis://cache',
+    });
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]).toContain('Service Bus');
+    expect(warnings[1]).toContain('Redis');
+  });
+
+  it('takes an empty variable for an absent one', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: '  ' })).toMatchObject({ port: 3000 });
+  });
+
+  it.each([
+    ['PORT', '70000', 'PORT is "70000"; it must be a whole number from 0 to 65535'],
+    ['PORT', '3e3', 'PORT is "3e3"; it must be a whole number from 0 to 65535'],
+    ['HOST', 'not a host', 'HOST is "not a host"; it must be an IP address or a host name'],
+    ['LOG_LEVEL', 'loud', 'LOG_LEVEL is "loud"; it must be one of trace, debug, info, warn'],
+    ['REDIS_DB', '-1', 'REDIS_DB is "-1"; it must be a whole number from 0 to 65535'],
+    ['REDIS_CHANNEL_PREFIX', 'a b', 'REDIS_CHANNEL_PREFIX is "a b"; it must match'],
+    ['SERVICE_BUS_TOPIC_NAME', '-', 'SERVICE_BUS_TOPIC_NAME is "-"; it must match'],
+    ['SERVICE_BUS_NAMESPACE', 'a/b', 'SERVICE_BUS_NAMESPACE is "a/b"; it must be a host name'],
+  ])('refuses %s=%s', (name, value, mistake) => {
+    expect(mistakesOf({ [name]: value })).toEqual([expect.stringContaining(mistake)]);
+  });
+
+  it.each([
+    ['DATABASE_URL', 'mysql://ann:hunter2@db/x'],
+    ['REDIS_URL', 'http://:hunter2@cache'],
+    ['SERVICE_BUS_CONNECTION_STRING', 'SharedAccessKey=hunter2'],
+  ])('says that %s is wrong without repeating it', (name, value) => {
+    const [mistake] = mistakesOf({ [name]: value });
+    expect(mistake).toContain(`${name} has the wrong form; it must be`);
+    expect(mistake).not.toContain('hunter2');
+  });
+
+  it('tells all mistakes at once, those of the connections file too', () => {
+    const file = connectionsFile({ jira: { ...signed, system: 'trello' } });
+    const mistakes = mistakesOf({ PORT: 'x', LOG_LEVEL: 'y', CONNECTIONS_FILE: file });
+    expect(mistakes).toHaveLength(3);
+    expect(mistakes[2]).toContain('CONNECTIONS_FILE: connection "jira": /system');
+  });
+
+  it('shows no secret, however it is printed', () => {
+    const { connections: _, ...config } = readConfig({
+      DATABASE_URL: 'postgres://ann:hunter2@db/x',
+      REDIS_PASSWORD: 'hunter2',
+    });
+    expect(JSON.stringify(config)).not.toContain('hunter2');
+    expect(inspect(config, { depth: null, showHidden: true })).not.toContain('hunter2');
+    expect(`${config.databaseUrl}`).toBe('[secret]');
+  });
+
+  it('reads the connections file', () => {
+    const { connections } = readConfig({ CONNECTIONS_FILE: connectionsFile({ a: signed }) });
+    expect([...connections.values()]).toMatchObject([{ id: 'a', tenantId: 'acme' }]);
+  });
+
+  it('refuses a connections file that is not there, or no JSON, without quoting it', () => {
+    expect(mistakesOf({ CONNECTIONS_FILE: join(folder, 'nowhere') })[0]).toContain('ENOENT');
+    const file = connectionsFile('{"secret": hunter2');
+    expect(mistakesOf({ CONNECTIONS_FILE: file })).toEqual([
+      `CONNECTIONS_FILE: ${file} holds no JSON`,
+    ]);
+  });
+
+  it('refuses an unsigned connection on a server that listens wider than loopback', () => {
+    const file = connectionsFile({ open: unsigned, closed: signed });
+    expect(mistakesOf({ CONNECTIONS_FILE: file, HOST: '127.0.0.1' })).toEqual([]);
+    for (const HOST of ['0.0.0.0', '::', 'node.example.org', '10.0.0.1']) {
+      expect(mistakesOf({ CONNECTIONS_FILE: file, HOST })).toEqual([
+        expect.stringContaining('connection "open" takes unsigned deliveries'),
+      ]);
+    }
+  });
+
+  it('has no connections, and says so, where it listens wider and none are configured', () => {
+    const { connections, warnings } = readConfig({ HOST: '0.0.0.0' });
+    expect(connections.size).toBe(0);
+    expect(warnings).toEqual([expect.stringContaining('CONNECTION_UNKNOWN')]);
+  });
+
+  it('lets clients read their part though the rest is wrong', () => {
+    const env = { PORT: '8080', LOG_LEVEL: 'loud', DATA_DIR: '/d' };
+    expect(readPlace(env)).toEqual({ host: '127.0.0.1', port: 8080 });
+    expect(readDataDir(env)).toBe('/d');
+    expect(() => readPlace({ PORT: 'x' })).toThrow('PORT');
+  });
+});
