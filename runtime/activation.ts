@@ -10,6 +10,7 @@
  * taken fails alone.
  */
 import type { ActorDefinition } from './actor.ts';
+import type { Linked } from './core/recency.ts';
 import { replay, type Standing } from './core/replay.ts';
 import { backoffMs } from './core/retry.ts';
 import { decideTurn, type Turn } from './core/turn.ts';
@@ -36,10 +37,13 @@ interface Waiting {
 /** Events of one page while an actor recovers; most have fewer than snapshotEveryEvents. */
 const recoveryPageEvents = 500;
 
-export class Activation {
+export class Activation implements Linked<Activation> {
   readonly stream: StreamName;
   /** When it last got a message, in ms of the runtime's clock. */
   lastUsedMs = 0;
+  /** Its neighbours in the directory's order of use. */
+  older: Activation | null = null;
+  newer: Activation | null = null;
   readonly #definition: ActorDefinition;
   readonly #around: Surroundings;
   readonly #mailbox: Waiting[] = [];

@@ -2,11 +2,11 @@
  * Who lives: finds or wakes the actor that a message is for, bounds how many are awake, and puts the
  * idle to sleep.
  *
- * The map's own order is the order of use: a used activation moves to its end, so the longest idle
- * stands first and both bounds, number and time, look only at the front.
+ * Both bounds, number and time, look only at the front of the order of use.
  */
 import { Activation, type Surroundings } from './activation.ts';
 import type { ActorDefinition, Routed } from './actor.ts';
+import { Recency } from './core/recency.ts';
 import { type StreamName, streamOf } from './envelope.ts';
 import { RuntimeError } from './errors.ts';
 
@@ -14,6 +14,7 @@ export class Directory {
   readonly #actors: ReadonlyMap<string, ActorDefinition>;
   readonly #around: Surroundings;
   readonly #awake = new Map<StreamName, Activation>();
+  readonly #byUse = new Recency<Activation>();
 
   constructor(actors: readonly ActorDefinition[], around: Surroundings) {
     this.#actors = new Map(actors.map((definition) => [definition.kind, definition]));
@@ -31,10 +32,8 @@ export class Directory {
    */
   deliver({ address, envelope }: Routed): Promise<number> {
     const stream = streamOf(address);
-    const known = this.#awake.get(stream);
-    const activation = known ?? this.#wake(stream, address.kind);
-    if (known !== undefined) this.#awake.delete(stream);
-    this.#awake.set(stream, activation);
+    const activation = this.#awake.get(stream) ?? this.#wake(stream, address.kind);
+    this.#byUse.use(activation);
     activation.lastUsedMs = this.#around.clock.now();
     return activation.deliver(envelope);
   }
@@ -45,7 +44,7 @@ export class Directory {
     while (!signal.aborted) {
       await clock.sleep(limits.actorSweepMs, signal);
       const idleSinceMs = clock.now() - limits.actorIdleMs;
-      for (const activation of this.#awake.values()) {
+      for (const activation of this.#byUse) {
         if (activation.lastUsedMs > idleSinceMs) break;
         if (activation.isIdle) this.#passivate(activation, 'idle');
       }
@@ -54,7 +53,7 @@ export class Directory {
 
   /** Puts everybody to sleep. Called when nothing is in flight any more. */
   clear(): void {
-    for (const activation of this.#awake.values()) this.#passivate(activation, 'drain');
+    for (const activation of this.#byUse) this.#passivate(activation, 'drain');
   }
 
   #wake(stream: StreamName, kind: string): Activation {
@@ -63,12 +62,14 @@ export class Directory {
       throw new RuntimeError('INVARIANT_BROKEN', `no actor of kind ${kind} is hosted here`);
     }
     if (this.#awake.size >= this.#around.limits.activeActorsMax) this.#makeRoom();
-    return new Activation(stream, definition, this.#around);
+    const activation = new Activation(stream, definition, this.#around);
+    this.#awake.set(stream, activation);
+    return activation;
   }
 
   /** The longest idle one goes. Those at work are no more than limits.inFlightMessagesMax. */
   #makeRoom(): void {
-    for (const activation of this.#awake.values()) {
+    for (const activation of this.#byUse) {
       if (!activation.isIdle) continue;
       this.#passivate(activation, 'bound');
       return;
@@ -76,8 +77,10 @@ export class Directory {
     throw new RuntimeError('BUS_SATURATED', 'every actor that may be awake is at work');
   }
 
-  #passivate({ stream }: Activation, reason: 'idle' | 'bound' | 'drain'): void {
+  #passivate(activation: Activation, reason: 'idle' | 'bound' | 'drain'): void {
+    const { stream } = activation;
     this.#awake.delete(stream);
+    this.#byUse.remove(activation);
     this.#around.telemetry.record({ name: 'actor-passivated', stream, reason });
   }
 }

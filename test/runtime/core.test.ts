@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { setup } from 'xstate';
 import { addressOf, backoffMs, categoryOf, RuntimeError, stepsOf, streamOf } from '#runtime';
 import { applied, atPosition, failed, rateAt } from '../../runtime/core/catch-up.ts';
+import { type Linked, Recency } from '../../runtime/core/recency.ts';
 
 describe('backoff', () => {
   const backoff = { baseMs: 50, capMs: 5_000 };
@@ -76,5 +77,48 @@ describe('a step', () => {
     const step = stepsOf(machine);
     expect(() => step('here', {}, { messageType: 'THROW' })).toThrow(/broken guard/);
     expect(() => step('here', {}, { messageType: 'LATER' })).toThrow(/may only guard/);
+  });
+});
+
+describe('the order of use', () => {
+  class Member implements Linked<Member> {
+    older: Member | null = null;
+    newer: Member | null = null;
+    readonly name: number;
+    constructor(name: number) {
+      this.name = name;
+    }
+  }
+
+  it('is that of a list in which whatever is used moves to the end', () => {
+    const operation = fc.record({
+      does: fc.constantFrom('use', 'use', 'remove'),
+      at: fc.integer({ min: 0, max: 5 }),
+    });
+    fc.assert(
+      fc.property(fc.array(operation), (operations) => {
+        const members = Array.from({ length: 6 }, (_, name) => new Member(name));
+        const recency = new Recency<Member>();
+        let model: number[] = [];
+        for (const { does, at } of operations) {
+          recency[does as 'use' | 'remove'](members[at]!);
+          model = model.filter((name) => name !== at);
+          if (does === 'use') model.push(at);
+        }
+        expect([...recency].map(({ name }) => name)).toEqual(model);
+      }),
+    );
+  });
+
+  it('may lose members while it is walked', () => {
+    const recency = new Recency<Member>();
+    for (const name of [1, 2, 3]) recency.use(new Member(name));
+    const seen: number[] = [];
+    for (const member of recency) {
+      seen.push(member.name);
+      recency.remove(member);
+    }
+    expect(seen).toEqual([1, 2, 3]);
+    expect([...recency]).toEqual([]);
   });
 });
