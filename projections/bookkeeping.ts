@@ -19,6 +19,7 @@ const statements = [
      position   bigint NOT NULL,
      is_live    boolean NOT NULL,
      PRIMARY KEY (projection, number))`,
+  'CREATE SEQUENCE IF NOT EXISTS cognisync.generation_number AS integer',
   `CREATE UNIQUE INDEX IF NOT EXISTS generation_live
      ON cognisync.generation (projection) WHERE is_live`,
   `CREATE TABLE IF NOT EXISTS cognisync.checkpoint (

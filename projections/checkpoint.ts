@@ -1,7 +1,7 @@
 /**
  * A named position in the log, durable, for a reader of the log that has no rows of its own.
  */
-import type { ReadStore } from '#runtime';
+import { type ReadStore, RuntimeError } from '#runtime';
 import { ensureBookkeeping } from './bookkeeping.ts';
 
 export class Checkpoint {
@@ -37,6 +37,7 @@ export class Checkpoint {
        WHERE name = $1 RETURNING position`,
       [this.#name, from, to],
     );
-    return rows[0]?.position ?? 0;
+    if (rows[0] !== undefined) return rows[0].position;
+    throw new RuntimeError('INVARIANT_BROKEN', `checkpoint ${this.#name} moves but was never read`);
   }
 }

@@ -8,7 +8,8 @@
  * G1: exactly one generation is live, and the views show it; both change in one transaction. G2: one
  * build at a time over all nodes (a lock of the store), so that a generation which is not live while
  * the lock is free is the leftover of a crash; `live` and `begin` drop it. G3: only a generation that
- * is not live can be discarded, so a promotion whose answer was lost does no harm.
+ * is not live can be discarded, so a promotion whose answer was lost does no harm. G4: no number is
+ * given twice, so that whoever lost its generation can't write into the next one.
  */
 import {
   type Generations,
@@ -116,19 +117,18 @@ export class StoredGenerations<Change> implements Generations<Change> {
 
   async #make(tx: Queryable, isLive: boolean): Promise<number> {
     await ensureBookkeeping(tx);
-    const number = 1 + Math.max(0, ...(await this.#rows(tx)).map((row) => row.number));
     const { name, version } = this.#plan;
+    const [row] = await tx.query<{ number: number }>(
+      `INSERT INTO cognisync.generation
+       VALUES ($1, nextval('cognisync.generation_number'), $2, 0, $3) RETURNING number`,
+      [name, version, isLive],
+    );
+    const { number } = row!;
     const schema = schemaOf(this.#plan, number);
-    // One of this name without a row is nobody's: the bookkeeping was reset by hand.
+    // One of this name is nobody's: the bookkeeping was reset by hand.
     await tx.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
     await tx.query(`CREATE SCHEMA ${schema}`);
     for (const statement of this.#plan.tables(schema)) await tx.query(statement);
-    await tx.query('INSERT INTO cognisync.generation VALUES ($1, $2, $3, 0, $4)', [
-      name,
-      number,
-      version,
-      isLive,
-    ]);
     return number;
   }
 

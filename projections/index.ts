@@ -23,4 +23,7 @@ export { endPresence, type Named } from './links/message.ts';
 export { Outbox, type Publish } from './links/outbox.ts';
 export { linksPlan } from './links/plan.ts';
 export { linksProjection } from './links/projection.ts';
+export { outboundGenerations } from './outbound/generations.ts';
+export type { OutboundMessage, PublishOutbound } from './outbound/message.ts';
+export { outboundProjection } from './outbound/projection.ts';
 export type { Fold, Plan } from './plan.ts';

@@ -1,11 +1,11 @@
 /**
  * The two sinks of stored generations.
  *
- * S1: rows and checkpoint commit in one transaction, whose first statement moves the checkpoint from
- * where the runner saw it; it locks that row, so of two runners one applies and the other learns where
- * the first stands. S2: a live sink applies only to a generation that is live; a building one only to
- * its own. S3: what a building sink has folded but not written is lost with its process, and so is the
- * whole build, which the next one drops.
+ * S1: a live sink commits rows and checkpoint in one transaction, whose first statement moves the
+ * checkpoint from where the runner saw it; it locks that row, so of two runners one applies and the
+ * other learns where the first stands. S2: a live sink applies only to a generation that is live, a
+ * building one only to its own, whose number was never another's. S3: nobody reads a build, and a crash
+ * ends it: its rows may be ahead of its checkpoint, and what it has folded may be lost.
  */
 import {
   type ChangeBatch,
@@ -68,8 +68,8 @@ abstract class StoredSink<Change> implements Sink<Change> {
   }
 
   /** Moves the stored checkpoint where it is `from`, and locks it; says whether it did. */
-  protected async moves(tx: Queryable, from: number, to: number): Promise<boolean> {
-    const moved = await tx.query(
+  protected async moves(queryable: Queryable, from: number, to: number): Promise<boolean> {
+    const moved = await queryable.query(
       `UPDATE cognisync.generation SET position = $4
         WHERE projection = $1 AND number = $2 AND is_live = $3 AND position = $5
         RETURNING number`,
@@ -101,11 +101,14 @@ export class LiveSink<Change> extends StoredSink<Change> {
   }
 }
 
-/** Folded changes on their way to the store. */
-interface Load<Change> {
+interface Cargo<Change> {
   readonly fold: Fold<Change>;
   readonly from: number;
   readonly to: number;
+}
+
+/** Folded changes on their way to the store. */
+interface Load<Change> extends Cargo<Change> {
   /** Never rejects; a failure is kept. */
   readonly tried: Promise<void>;
   failure: unknown;
@@ -165,7 +168,7 @@ export class BuildingSink<Change> extends StoredSink<Change> {
   }
 
   #send(): void {
-    const cargo = { fold: this.#fold, from: this.#sentTo, to: this.#position };
+    const cargo: Cargo<Change> = { fold: this.#fold, from: this.#sentTo, to: this.#position };
     const load: Load<Change> = {
       ...cargo,
       failure: null,
@@ -178,16 +181,22 @@ export class BuildingSink<Change> extends StoredSink<Change> {
     this.#fold = this.plan.fold();
   }
 
-  async #write({ fold, from, to }: Omit<Load<Change>, 'tried' | 'failure'>): Promise<void> {
-    await this.store.transaction(async (tx) => {
-      if (await this.moves(tx, from, to)) {
-        await fold.write(tx, this.schema);
-        return;
-      }
-      // A first try may have committed and lost its answer.
-      const stands = await this.stands(tx);
-      if (stands === to) return;
-      throw new RuntimeError('PROJECTION_BUSY', `another build moved ${this.schema} to ${stands}`);
-    });
+  /**
+   * Each statement on its own, so that readers have their turn in between. Repeating a load has no
+   * effect: it holds whole values.
+   */
+  async #write({ fold, from, to }: Cargo<Change>): Promise<void> {
+    try {
+      await fold.write(this.store, this.schema);
+      if (await this.moves(this.store, from, to)) return;
+    } catch (thrown) {
+      // Tables that are missing, because another build has dropped them, are told as that.
+      await this.stands(this.store);
+      throw thrown;
+    }
+    // A first try may have moved it and lost its answer.
+    const stands = await this.stands(this.store);
+    if (stands === to) return;
+    throw new RuntimeError('PROJECTION_BUSY', `another build moved ${this.schema} to ${stands}`);
   }
 }

@@ -24,37 +24,61 @@ export interface Table {
 const statementCharsMax = 2 * 1024 * 1024;
 
 export async function writeEffects<Row extends KeyedRow>(
-  tx: Queryable,
+  queryable: Queryable,
   schema: string,
   table: Table,
   effects: Iterable<RowChange<Row>>,
 ): Promise<void> {
-  const drops: string[] = [];
-  const puts: string[] = [];
-  const patches: string[] = [];
-  for (const effect of effects) {
-    if (effect.kind === 'drop') {
-      drops.push(JSON.stringify({ tenantId: effect.tenantId, id: effect.id }));
-    } else if (effect.kind === 'put') puts.push(JSON.stringify(effect.row));
-    else {
-      const { tenantId, id, fields, set, unset } = effect;
-      patches.push(JSON.stringify({ tenantId, id, ...fields, set, unset }));
-    }
-  }
   const target = `${schema}.${table.name}`;
-  await inStatements(tx, dropSql(target), drops);
-  await inStatements(tx, putSql(target, table), puts);
-  await inStatements(tx, patchSql(target, table), patches);
+  const lots = {
+    drop: new Lot(queryable, dropSql(target)),
+    put: new Lot(queryable, putSql(target, table)),
+    patch: new Lot(queryable, patchSql(target, table)),
+  };
+  // Each row has one effect, so the order of the three does not matter.
+  for (const effect of effects) {
+    const lot = lots[effect.kind];
+    lot.add(rowOf(effect));
+    if (lot.isFull) await lot.send();
+  }
+  for (const lot of Object.values(lots)) await lot.send();
 }
 
-async function inStatements(tx: Queryable, sql: string, rows: readonly string[]): Promise<void> {
-  for (let start = 0; start < rows.length; ) {
-    let end = start;
-    for (let chars = 0; end < rows.length && (end === start || chars < statementCharsMax); end++) {
-      chars += rows[end]!.length;
-    }
-    await tx.query(sql, [`[${rows.slice(start, end).join(',')}]`]);
-    start = end;
+function rowOf<Row extends KeyedRow>(effect: RowChange<Row>): object {
+  if (effect.kind === 'put') return effect.row;
+  const { tenantId, id } = effect;
+  if (effect.kind === 'drop') return { tenantId, id };
+  return { tenantId, id, ...effect.fields, set: effect.set, unset: effect.unset };
+}
+
+/** Rows on their way into one statement. */
+class Lot {
+  readonly #queryable: Queryable;
+  readonly #sql: string;
+  #rows: string[] = [];
+  #chars = 0;
+
+  constructor(queryable: Queryable, sql: string) {
+    this.#queryable = queryable;
+    this.#sql = sql;
+  }
+
+  get isFull(): boolean {
+    return this.#chars >= statementCharsMax;
+  }
+
+  add(row: object): void {
+    const json = JSON.stringify(row);
+    this.#rows.push(json);
+    this.#chars += json.length;
+  }
+
+  async send(): Promise<void> {
+    if (this.#rows.length === 0) return;
+    const rows = `[${this.#rows.join(',')}]`;
+    this.#rows = [];
+    this.#chars = 0;
+    await this.#queryable.query(this.#sql, [rows]);
   }
 }
 

@@ -62,8 +62,13 @@ export async function ensureDatabase(
   }
   const unfinished = `${dataDir}.new`;
   rmSync(unfinished, { recursive: true, force: true });
-  await make(unfinished);
-  await fsyncTree(unfinished);
+  try {
+    await make(unfinished);
+    await fsyncTree(unfinished);
+  } catch (thrown) {
+    rmSync(unfinished, { recursive: true, force: true });
+    throw thrown;
+  }
   renameSync(unfinished, dataDir);
   fsyncFolder(dirname(dataDir));
 }

@@ -40,10 +40,14 @@ export type ThreadAnswer =
 
 const outputLinesKept = 8;
 
+/** WASI's ENOSPC; Emscripten's file errors have a number and no message. */
+const noSpace = 51;
+
 function failureFrom(thrown: unknown): ThreadFailure {
-  const { message, code, severity } = thrown as Partial<ThreadFailure>;
+  const { message, code, severity, errno } = thrown as Partial<ThreadFailure> & { errno?: number };
+  const inFiles = errno === noSpace ? 'No space left on device' : `file error ${errno}`;
   return {
-    message: message ?? String(thrown),
+    message: message ?? (errno === undefined ? String(thrown) : inFiles),
     ...(code !== undefined && { code }),
     ...(severity !== undefined && { severity }),
   };

@@ -1,7 +1,7 @@
 /**
  * Reads the log, on the main thread, from a connection of its own that cannot write.
  *
- * A point read takes 3 to 6 µs and a scan 3 µs an event, JSON included; handing rows over from another
+ * A stream takes 2 to 9 µs and a scan 3 µs an event, JSON included; to be handed the rows by another
  * thread would cost the main thread as much. No transaction outlives a call, so that readers never
  * hold the journal back.
  */
@@ -104,7 +104,11 @@ export class Reader {
       const row = this.#snapshot.get(stream) as unknown as [number, number, string] | undefined;
       if (row === undefined) return null;
       const [revision, machineVersion, state] = row;
-      return { revision, machineVersion, state: parsed(state, `the snapshot of ${stream}`) };
+      try {
+        return { revision, machineVersion, state: JSON.parse(state) };
+      } catch (cause) {
+        throw damaged(`the snapshot of ${stream}`, (cause as Error).message);
+      }
     });
   }
 
@@ -131,28 +135,27 @@ export class Reader {
 
 function recorded(row: RecordRow): RecordedEvent {
   const [position, stream, revision, type, schemaVersion, id, data, metadata] = row;
-  const where = `the event at position ${position}`;
   if (stream === null || type === null) {
-    throw new Refusal('DATA_CORRUPT', `${where} belongs to no stream or has no type`);
+    throw damaged(`the event at position ${position}`, 'it has no stream or no type');
   }
-  return {
-    id,
-    type,
-    schemaVersion,
-    data: parsed(data, where),
-    metadata: parsed(metadata, where) as RecordedEvent['metadata'],
-    stream,
-    revision,
-    position,
-  };
+  try {
+    return {
+      id,
+      type,
+      schemaVersion,
+      data: JSON.parse(data),
+      metadata: JSON.parse(metadata),
+      stream,
+      revision,
+      position,
+    };
+  } catch (cause) {
+    throw damaged(`the event at position ${position}`, (cause as Error).message);
+  }
 }
 
-function parsed(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal('DATA_CORRUPT', `${where} is no JSON: ${(cause as Error).message}`);
-  }
+function damaged(what: string, how: string): Refusal {
+  return new Refusal('DATA_CORRUPT', `${what} is damaged: ${how}`);
 }
 
 function json(names: readonly string[] | undefined): string | null {

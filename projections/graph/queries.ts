@@ -114,7 +114,7 @@ export class GraphQueries {
    * Everything within `depth` links, whatever their direction, and the links among it; cut at
    * limits.neighbourhoodNodesMax, and then says so. Throws NOT_FOUND, REQUEST_INVALID (the depth).
    */
-  neighbourhood(tenantId: string, id: string, depth: number): Promise<Neighbourhood> {
+  async neighbourhood(tenantId: string, id: string, depth: number): Promise<Neighbourhood> {
     return neighbourhoodOf(this.#store, tenantId, id, depth);
   }
 
@@ -122,12 +122,12 @@ export class GraphQueries {
    * A shortest chain of links between two entities, whatever their direction; null where there is
    * none of up to limits.pathLengthMax. Throws NOT_FOUND, QUERY_TOO_LARGE (limits.pathVisitedMax).
    */
-  path(tenantId: string, from: string, to: string): Promise<Path | null> {
+  async path(tenantId: string, from: string, to: string): Promise<Path | null> {
     return shortestPath(this.#store, tenantId, from, to);
   }
 
   /** Full-text search, best first. Throws REQUEST_INVALID. */
-  search(tenantId: string, request: SearchRequest): Promise<Page<Found>> {
+  async search(tenantId: string, request: SearchRequest): Promise<Page<Found>> {
     return search(this.#store, tenantId, request);
   }
 }

@@ -1,12 +1,13 @@
 /** Appends: expectations, races, repeats, and that an event comes back as it was given. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type AppendResult,
   type ExpectedRevision,
   type Log,
   limits,
   type NewEvent,
+  type StreamName,
 } from '#runtime';
 import {
   eventsOf,
@@ -14,14 +15,21 @@ import {
   idsOf,
   newEvent,
   newEvents,
+  newStream,
   placesOf,
   revisionsOf,
 } from './log-event.ts';
 
 export function describeAppends(log: () => Log): void {
+  let stream: StreamName;
+  let start: number;
+  beforeEach(async () => {
+    stream = newStream();
+    start = await log().head();
+  });
   const append = (events: readonly NewEvent[], expected: ExpectedRevision) =>
-    log().append('entity-acme/1', events, expected);
-  const read = () => log().readStream('entity-acme/1');
+    log().append(stream, events, expected);
+  const read = () => log().readStream(stream);
 
   describe('an append', () => {
     it.each<[ExpectedRevision, number, Partial<AppendResult>]>([
@@ -57,33 +65,34 @@ export function describeAppends(log: () => Log): void {
       const others = newEvents(1);
       const then = newEvents(3);
       await append(first, 'no_stream');
-      await log().append('entity-acme/2', others, 'no_stream');
+      const elsewhere = newStream();
+      await log().append(elsewhere, others, 'no_stream');
       await append(then, 1);
 
-      const all = await log().readAll({ after: 0, limit: 10 });
+      const all = await log().readAll({ after: start, limit: 10 });
       expect(idsOf(all)).toEqual(idsOf([...first, ...others, ...then]));
       expect(placesOf(all)).toEqual([
-        'entity-acme/1@0',
-        'entity-acme/1@1',
-        'entity-acme/2@0',
-        'entity-acme/1@2',
-        'entity-acme/1@3',
-        'entity-acme/1@4',
+        `${stream}@0`,
+        `${stream}@1`,
+        `${elsewhere}@0`,
+        `${stream}@2`,
+        `${stream}@3`,
+        `${stream}@4`,
       ]);
       const positions = all.map(({ position }) => position);
-      expect(positions[0]).toBeGreaterThan(0);
+      expect(positions[0]).toBeGreaterThan(start);
       expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
     });
 
     it('with a conflict writes nothing, and its neighbours are written', async () => {
       await append(newEvents(1), 'no_stream');
       const results = await Promise.all([
-        log().append('entity-acme/2', newEvents(1), 'no_stream'),
+        log().append(newStream(), newEvents(1), 'no_stream'),
         append(newEvents(5), 'no_stream'),
-        log().append('entity-acme/3', newEvents(1), 'no_stream'),
+        log().append(newStream(), newEvents(1), 'no_stream'),
       ]);
       expect(results.map(({ kind }) => kind)).toEqual(['appended', 'conflict', 'appended']);
-      expect(await log().readAll({ after: 0, limit: 10 })).toHaveLength(3);
+      expect(await log().readAll({ after: start, limit: 10 })).toHaveLength(3);
     });
 
     it.each<ExpectedRevision>(['no_stream', 2])(
@@ -105,11 +114,11 @@ export function describeAppends(log: () => Log): void {
     it('that expects nothing races others, and each stands together at its place', async () => {
       const attempts = Array.from({ length: 20 }, () => newEvents(3));
       const results = await Promise.all(attempts.map((events) => append(events, 'any')));
-      const stream = await read();
-      expect(revisionsOf(stream)).toEqual(Array.from({ length: 60 }, (_, at) => at));
+      const all = await read();
+      expect(revisionsOf(all)).toEqual(Array.from({ length: 60 }, (_, at) => at));
       results.forEach((result, at) => {
         if (result.kind !== 'appended') throw new Error(`answered ${result.kind}`);
-        const standing = stream.slice(result.revision - 2, result.revision + 1);
+        const standing = all.slice(result.revision - 2, result.revision + 1);
         expect(idsOf(standing)).toEqual(idsOf(attempts[at]!));
         expect(standing[2]!.position).toBe(result.position);
       });
@@ -158,7 +167,7 @@ export function describeAppends(log: () => Log): void {
     it('counts in its own stream only', async () => {
       const events = newEvents(2);
       await append(events, 'no_stream');
-      const result = await log().append('entity-acme/2', events, 'no_stream');
+      const result = await log().append(newStream(), events, 'no_stream');
       expect(result).toMatchObject({ kind: 'appended', revision: 1 });
     });
 
@@ -193,7 +202,7 @@ export function describeAppends(log: () => Log): void {
         {
           ...event,
           data: { name: 'before' },
-          stream: 'entity-acme/1',
+          stream,
           revision: 0,
           position: expect.any(Number),
         },
@@ -211,7 +220,7 @@ export function describeAppends(log: () => Log): void {
       const kept = [ofBytes(1024 * 1024), ofBytes(limits.eventBytesMax)];
       await append(kept, 'no_stream');
       const refused = log().append(
-        'entity-acme/2',
+        newStream(),
         [newEvent(), ofBytes(limits.eventBytesMax + 1)],
         'any',
       );
@@ -219,12 +228,13 @@ export function describeAppends(log: () => Log): void {
 
       const datas = kept.map(({ data }) => data);
       expect((await read()).map(({ data }) => data)).toEqual(datas);
-      expect(eventsOf(await follow(log())).map(({ data }) => data)).toEqual(datas);
+      expect(eventsOf(await follow(log(), { after: start })).map(({ data }) => data)).toEqual(
+        datas,
+      );
     });
 
     it('keeps any JSON exactly, under any names', async () => {
       const text = fc.string({ unit: 'binary', maxLength: 20 });
-      let run = 0;
       await fc.assert(
         fc.asyncProperty(
           fc.jsonValue({ maxDepth: 6, stringUnit: 'binary' }),
@@ -232,10 +242,10 @@ export function describeAppends(log: () => Log): void {
           fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
           async (data, metadata, name) => {
             const event = newEvent({ type: `Typed${name}`, data, metadata });
-            const stream = `entity-acme/${++run}/${name}`;
-            await log().append(stream, [event], 'no_stream');
-            const [kept] = await log().readStream(stream);
-            expect(kept).toMatchObject({ id: event.id, type: event.type, stream });
+            const named = `${newStream()}/${name}`;
+            await log().append(named, [event], 'no_stream');
+            const [kept] = await log().readStream(named);
+            expect(kept).toMatchObject({ id: event.id, type: event.type, stream: named });
             expect(JSON.stringify(kept!.data)).toBe(JSON.stringify(data));
             expect(JSON.stringify(kept!.metadata)).toBe(JSON.stringify(metadata));
           },

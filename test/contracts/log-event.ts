@@ -1,5 +1,12 @@
 /** Events for a log, and how tests look at them. */
-import type { EventBatch, Log, NewEvent, RecordedEvent, SubscribeOptions } from '#runtime';
+import type {
+  EventBatch,
+  Log,
+  NewEvent,
+  RecordedEvent,
+  StreamName,
+  SubscribeOptions,
+} from '#runtime';
 
 /** An event that differs from every other. */
 export function newEvent(parts: Partial<NewEvent> = {}): NewEvent {
@@ -15,6 +22,11 @@ export function newEvent(parts: Partial<NewEvent> = {}): NewEvent {
 
 export function newEvents(count: number, parts: Partial<NewEvent> = {}): readonly NewEvent[] {
   return Array.from({ length: count }, () => newEvent(parts));
+}
+
+/** The name of a stream that nobody has used yet. */
+export function newStream(category = 'entity'): StreamName {
+  return `${category}-acme/${crypto.randomUUID()}`;
 }
 
 export const idsOf = (events: readonly { readonly id: string }[]) => events.map(({ id }) => id);

@@ -1,31 +1,34 @@
 /** Subscriptions: history, then what comes, without a gap or a repeat. */
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import type { EventBatch, Log } from '#runtime';
-import { eventsOf, follow, idsOf, newEvent, newEvents } from './log-event.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EventBatch, Log, StreamName } from '#runtime';
+import { eventsOf, follow, idsOf, newEvent, newEvents, newStream } from './log-event.ts';
 
 const has = (count: number) => (batches: readonly EventBatch[]) =>
   eventsOf(batches).length >= count;
 
 export function describeSubscriptions(log: () => Log): void {
-  const append = (count: number, stream = 'entity-acme/1') =>
-    log().append(stream, newEvents(count), 'any');
-  const history = () => log().readAll({ after: 0, limit: 10_000 });
+  let stream: StreamName;
+  let start: number;
+  beforeEach(async () => {
+    stream = newStream();
+    start = await log().head();
+  });
+  const append = (count: number, to = stream) => log().append(to, newEvents(count), 'any');
+  const history = () => log().readAll({ after: start, limit: 10_000 });
 
   describe('a subscription', () => {
-    it('starts with one empty live batch where there is no history', async () => {
-      expect(await follow(log())).toEqual([{ events: [], position: 0, live: true }]);
-    });
-
-    it('gives history from the start, then what comes', async () => {
+    it('gives history, then what comes', async () => {
       await append(3);
-      let batches = 0;
-      const followed = follow(log(), {}, (all) => {
-        if (all.at(-1)!.live && batches++ === 0) void append(2, 'entity-acme/2');
-        return has(5)(all);
-      });
-      expect(eventsOf(await followed)).toEqual(await history());
+      const batches: EventBatch[] = [];
+      const { signal } = new AbortController();
+      for await (const batch of log().subscribe({ after: start, signal })) {
+        batches.push(batch);
+        if (has(5)(batches)) break;
+        if (batch.live) await append(2, newStream());
+      }
+      expect(eventsOf(batches)).toEqual(await history());
     });
 
     it('gives what stands after a position, exclusive', async () => {
@@ -33,15 +36,20 @@ export function describeSubscriptions(log: () => Log): void {
       const all = await history();
       const batches = await follow(log(), { after: all[2]!.position });
       expect(eventsOf(batches)).toEqual(all.slice(3));
-      expect(await follow(log(), { after: all[4]!.position })).toEqual([
-        { events: [], position: all[4]!.position, live: true },
+    });
+
+    it('begins with one empty live batch where nothing stands after the position', async () => {
+      await append(1);
+      const position = await log().head();
+      expect(await follow(log(), { after: position })).toEqual([
+        { events: [], position, live: true },
       ]);
     });
 
     it('hands over no more than batchMax, is live at the end only, and knows how far it came', async () => {
       await append(7);
       const all = await history();
-      const batches = await follow(log(), { batchMax: 3 });
+      const batches = await follow(log(), { after: start, batchMax: 3 });
       expect(batches.every(({ events }) => events.length <= 3)).toBe(true);
       expect(eventsOf(batches)).toEqual(all);
       expect(batches.filter(({ live }) => live)).toHaveLength(1);
@@ -57,7 +65,7 @@ export function describeSubscriptions(log: () => Log): void {
     it('is live again each time that it has come to the end', async () => {
       const lives = [];
       const { signal } = new AbortController();
-      for await (const { events, live } of log().subscribe({ after: 0, signal })) {
+      for await (const { events, live } of log().subscribe({ after: start, signal })) {
         if (live) lives.push(events.length);
         if (lives.length === 3) break;
         await append(2);
@@ -66,11 +74,11 @@ export function describeSubscriptions(log: () => Log): void {
     });
 
     it('filters, and moves on past what nobody wants', async () => {
-      await append(3, 'link-acme/1');
+      await append(3, newStream('link'));
       const wanted = newEvent({ type: 'Wanted' });
-      await log().append('entity-acme/1', [newEvent(), wanted, newEvent()], 'any');
+      await log().append(stream, [newEvent(), wanted, newEvent()], 'any');
       const filter = { categories: ['entity'], types: ['Wanted'] };
-      const batches = await follow(log(), { filter, batchMax: 2 });
+      const batches = await follow(log(), { after: start, filter, batchMax: 2 });
       expect(idsOf(eventsOf(batches))).toEqual([wanted.id]);
       expect(batches.at(-1)).toMatchObject({ live: true, position: await log().head() });
 
@@ -78,14 +86,13 @@ export function describeSubscriptions(log: () => Log): void {
       const { signal } = new AbortController();
       for await (const batch of log().subscribe({ after: await log().head(), filter, signal })) {
         seen.push(batch);
-        if (seen.length === 1) await append(1, 'link-acme/1');
+        if (seen.length === 1) await append(1, newStream('link'));
         else if (batch.position === (await log().head())) break;
       }
       expect(eventsOf(seen)).toEqual([]);
     });
 
     it('has no gap and no repeat over the switch to live, whoever appends meanwhile', async () => {
-      let run = 0;
       await fc.assert(
         fc.asyncProperty(
           fc.nat({ max: 12 }),
@@ -93,11 +100,10 @@ export function describeSubscriptions(log: () => Log): void {
           fc.integer({ min: 1, max: 5 }),
           fc.boolean(),
           async (before, appends, batchMax, isSlow) => {
-            const stream = `entity-acme/run-${++run}`;
-            const start = await log().head();
-            if (before > 0) await append(before, stream);
+            start = await log().head();
+            if (before > 0) await append(before);
             const count = before + appends.reduce((sum, one) => sum + one, 0);
-            const appending = Promise.all(appends.map((one) => append(one, stream)));
+            const appending = Promise.all(appends.map((one) => append(one)));
             const batches: EventBatch[] = [];
             const { signal } = new AbortController();
             for await (const batch of log().subscribe({ after: start, batchMax, signal })) {
@@ -106,7 +112,7 @@ export function describeSubscriptions(log: () => Log): void {
               if (eventsOf(batches).length >= count) break;
             }
             await appending;
-            const all = await log().readAll({ after: start, limit: 1_000 });
+            const all = await history();
             expect(idsOf(eventsOf(batches))).toEqual(idsOf(all));
             expect(all).toHaveLength(count);
           },
@@ -119,7 +125,7 @@ export function describeSubscriptions(log: () => Log): void {
       const sizes: number[] = [];
       const { signal } = new AbortController();
       const events: string[] = [];
-      for await (const batch of log().subscribe({ after: 0, signal })) {
+      for await (const batch of log().subscribe({ after: start, signal })) {
         events.push(...idsOf(batch.events));
         if (batch.events.length > 0) sizes.push(batch.events.length);
         if (events.length >= 40) break;
@@ -132,9 +138,9 @@ export function describeSubscriptions(log: () => Log): void {
     it('does not disturb another one', async () => {
       await append(4);
       const [all, some] = await Promise.all([
-        follow(log(), {}, has(6)),
-        follow(log(), { filter: { categories: ['link'] } }, has(2)),
-        append(2, 'link-acme/1'),
+        follow(log(), { after: start }, has(6)),
+        follow(log(), { after: start, filter: { categories: ['link'] } }, has(2)),
+        append(2, newStream('link')),
       ]);
       expect(idsOf(eventsOf(all))).toEqual(idsOf(await history()));
       expect(idsOf(eventsOf(some))).toEqual(idsOf(await history()).slice(4));
@@ -144,13 +150,10 @@ export function describeSubscriptions(log: () => Log): void {
       await append(1);
       const abort = new AbortController();
       const batches: EventBatch[] = [];
-      const ended = (async () => {
-        for await (const batch of log().subscribe({ after: 0, signal: abort.signal })) {
-          batches.push(batch);
-          if (batch.live) setImmediate(() => abort.abort());
-        }
-      })();
-      await ended;
+      for await (const batch of log().subscribe({ after: start, signal: abort.signal })) {
+        batches.push(batch);
+        if (batch.live) setImmediate(() => abort.abort());
+      }
       await append(1);
       expect(eventsOf(batches)).toHaveLength(1);
       expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
@@ -161,12 +164,12 @@ export function describeSubscriptions(log: () => Log): void {
       const abort = new AbortController();
       const { signal } = abort;
       const batches: EventBatch[] = [];
-      for await (const batch of log().subscribe({ after: 0, batchMax: 1, signal })) {
+      for await (const batch of log().subscribe({ after: start, batchMax: 1, signal })) {
         batches.push(batch);
         if (batches.length === 2) abort.abort();
       }
       expect(batches).toHaveLength(2);
-      for await (const batch of log().subscribe({ after: 0, signal })) batches.push(batch);
+      for await (const batch of log().subscribe({ after: start, signal })) batches.push(batch);
       expect(batches).toHaveLength(2);
       expect(getEventListeners(signal, 'abort')).toEqual([]);
     });
@@ -174,7 +177,7 @@ export function describeSubscriptions(log: () => Log): void {
     it('leaves nothing on a signal that lives on through many waits', async () => {
       const { signal } = new AbortController();
       let waits = 0;
-      for await (const batch of log().subscribe({ after: 0, signal })) {
+      for await (const batch of log().subscribe({ after: start, signal })) {
         expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
         if (batch.live && ++waits === 20) break;
         setImmediate(() => void append(1));

@@ -2,12 +2,13 @@
  * The exam of every Log: what `runtime/ports/log.ts` promises, for any adapter.
  *
  * `make` gives a fresh, empty log each time, which the first test proves; a durable adapter also gives
- * `reopen`, and is then asked whether what it answered is still there.
+ * `reopen`, and is then asked whether what it answered is still there. Making one may be dear, so most
+ * tests share one, each with streams of its own and from the position where it begins.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '#runtime';
 import { describeAppends } from './log-appends.ts';
-import { newEvents } from './log-event.ts';
+import { follow, newEvents } from './log-event.ts';
 import { describeReads } from './log-reads.ts';
 import { describeSubscriptions } from './log-subscriptions.ts';
 
@@ -21,33 +22,43 @@ export interface LogUnderTest {
 
 export function describeLog(name: string, make: () => Promise<LogUnderTest>): void {
   describe(name, () => {
-    let under: LogUnderTest;
-    beforeEach(async () => {
-      under = await make();
-    });
-    afterEach(() => under.dispose());
-    const log = () => under.log;
-
-    it('shares nothing with another log of the same factory', async () => {
-      const other = await make();
+    it('begins empty and shares nothing with another log of the same factory', async () => {
+      const [one, other] = await Promise.all([make(), make()]);
       try {
-        await log().append('entity-acme/1', newEvents(2), 'no_stream');
+        expect(await one.log.head()).toBe(0);
+        await one.log.append('entity-acme/1', newEvents(2), 'no_stream');
         expect(await other.log.head()).toBe(0);
         expect(await other.log.readAll({ after: 0, limit: 10 })).toEqual([]);
         expect(await other.log.readStream('entity-acme/1')).toEqual([]);
+        expect(await follow(other.log)).toEqual([{ events: [], position: 0, live: true }]);
         const result = await other.log.append('entity-acme/1', newEvents(1), 'no_stream');
         expect(result.kind).toBe('appended');
-        expect(await log().readStream('entity-acme/1')).toHaveLength(2);
+        expect(await one.log.readStream('entity-acme/1')).toHaveLength(2);
       } finally {
-        await other.dispose();
+        await Promise.all([one.dispose(), other.dispose()]);
       }
     });
 
-    describeAppends(log);
-    describeReads(log);
-    describeSubscriptions(log);
+    describe('open', () => {
+      let shared: LogUnderTest;
+      beforeAll(async () => {
+        shared = await make();
+      });
+      afterAll(() => shared.dispose());
 
-    describe('a closed log', () => {
+      describeAppends(() => shared.log);
+      describeReads(() => shared.log);
+      describeSubscriptions(() => shared.log);
+    });
+
+    describe('closed', () => {
+      let under: LogUnderTest;
+      beforeEach(async () => {
+        under = await make();
+      });
+      afterEach(() => under.dispose());
+      const log = () => under.log;
+
       it('has finished what it had accepted', async () => {
         const append = (id: number) => log().append(`entity-acme/${id}`, newEvents(1), 'no_stream');
         const accepted = Promise.all(Array.from({ length: 50 }, (_, id) => append(id)));

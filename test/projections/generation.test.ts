@@ -1,0 +1,151 @@
+/** What stored generations promise beyond the port: locks, versions, indexes last, no text is poison. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type GraphChange, graphPlan, graphProjection, StoredGenerations } from '#projections';
+import { limits, type ReadStore } from '#runtime';
+import { entityCreated, entityUpdated, History, linkActivated } from '#test/events';
+import { empty, type StoreUnderTest, storeKinds } from '#test/read-stores';
+
+/** Texts for which PostgreSQL's parser or its tsvector needed a guard. */
+const nasty: Readonly<Record<string, string>> = {
+  'a run of underscores between letters': 'a_'.repeat(120_000),
+  'different hyphened words of rare letters': rareWords(60_000, '-'),
+  'different words of rare letters': rareWords(60_000, ' '),
+  'one word without an end': 'x'.repeat(limits.textCharsMax),
+  'nothing but signs': '<>&;:.,-'.repeat(20_000),
+  'many addresses': Array.from({ length: 8_000 }, (_, n) => `u${n}@a${n}.example/p${n}`).join(' '),
+};
+
+function rareWords(count: number, glue: string): string {
+  return Array.from({ length: count }, (_, n) => String.fromCodePoint(0x20000 + (n % 40_000))).join(
+    glue,
+  );
+}
+
+for (const { name, make } of storeKinds) {
+  describe(name, () => {
+    let under: StoreUnderTest;
+    let store: ReadStore;
+    let history: History;
+    let generations: StoredGenerations<GraphChange>;
+    beforeAll(async () => {
+      under = await make();
+      store = under.store;
+    });
+    afterAll(() => under.dispose());
+    beforeEach(async () => {
+      await empty(store);
+      history = new History();
+      generations = new StoredGenerations(store, graphPlan);
+    });
+
+    const change = (fact: Parameters<History['record']>[0]) =>
+      graphProjection.project(history.record(fact));
+    const names = async (sql: string) =>
+      (await store.query<{ name: string }>(sql)).map((row) => row.name);
+    const schemas = () =>
+      names(`SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'graph%' ORDER BY 1`);
+    const indexes = (schema: string) =>
+      names(`SELECT indexname AS name FROM pg_indexes WHERE schemaname = '${schema}' ORDER BY 1`);
+
+    it('makes one live generation for nodes that start together', async () => {
+      const nodes = Array.from({ length: 5 }, () => new StoredGenerations(store, graphPlan));
+      const found = await Promise.all(nodes.map((node) => node.live()));
+      expect(found.map(({ sink }) => sink.generation)).toEqual([1, 1, 1, 1, 1]);
+      expect(await schemas()).toEqual(['graph', 'graph_1']);
+    });
+
+    it('lets one node build at a time', async () => {
+      await generations.live();
+      const built = await generations.begin();
+      const other = new StoredGenerations(store, graphPlan);
+      await expect(other.begin()).rejects.toMatchObject({ code: 'PROJECTION_BUSY' });
+      await other.live();
+      await built.apply({ changes: change(entityCreated()), from: 0, to: 1 });
+      await generations.promote(built);
+      const next = await other.begin();
+      await other.discard(next);
+    });
+
+    it('drops the tables of a build that a crash left', async () => {
+      await generations.live();
+      await generations.begin();
+      await store.close();
+      store = await under.reopen();
+      generations = new StoredGenerations(store, graphPlan);
+      expect(await schemas()).toEqual(['graph', 'graph_1', 'graph_2']);
+      await generations.live();
+      expect(await schemas()).toEqual(['graph', 'graph_1']);
+    });
+
+    it('builds the indexes of readers last', async () => {
+      await generations.live();
+      const built = await generations.begin();
+      await built.apply({ changes: change(entityCreated()), from: 0, to: 1 });
+      expect(await indexes('graph_2')).toEqual(['edge_pkey', 'node_pkey']);
+      const wanted = await indexes('graph_1');
+      await generations.promote(built);
+      expect(await indexes('graph_2')).toEqual(wanted);
+      expect(await schemas()).toEqual(['graph', 'graph_2']);
+    });
+
+    it('tells the version that built the live generation, and refuses one from the future', async () => {
+      await generations.live();
+      const later = new StoredGenerations(store, { ...graphPlan, version: 2 });
+      expect((await later.live()).version).toBe(1);
+      await later.promote(await later.begin());
+      expect((await later.live()).version).toBe(2);
+      await expect(generations.live()).rejects.toMatchObject({ code: 'DATA_FORMAT_NEWER' });
+    });
+
+    it('writes more than one load of a build, in order', async () => {
+      const text = 'word '.repeat(Math.ceil(limits.foldedCharsMax / 5 / 10));
+      const built = await generations.begin();
+      for (let n = 0; n < 45; n++) {
+        const fact = entityUpdated({ id: `${n % 7}`, properties: { [`n${n}`]: n } });
+        const first = entityCreated({ id: `${n}`, properties: { text } });
+        const changes = change(n < 30 ? first : fact);
+        expect(await built.apply({ changes, from: n, to: n + 1 })).toBe(n + 1);
+      }
+      await generations.promote(built);
+      const [row] = await store.query(
+        `SELECT count(*) AS nodes, sum(position) AS positions FROM graph.node`,
+      );
+      // 7 … 29 keep the positions of their creation, 0 … 6 have those of the last seven updates.
+      expect(row).toEqual({ nodes: 30, positions: String(sum(8, 30) + sum(39, 45)) });
+    });
+
+    it('is not stopped by a build that another has dropped', async () => {
+      const built = await generations.begin();
+      await store.query('DELETE FROM cognisync.generation');
+      await built.apply({ changes: change(entityCreated()), from: 0, to: 1 });
+      await expect(generations.promote(built)).rejects.toMatchObject({
+        code: 'READ_STORE_UNAVAILABLE',
+      });
+      await generations.discard(built);
+      expect((await generations.live()).version).toBe(1);
+    });
+
+    it.each(Object.keys(nasty))('takes any text: %s', async (kind) => {
+      const { sink } = await generations.live();
+      const properties = { text: nasty[kind], title: nasty[kind] };
+      const changes = change(entityCreated({ properties }));
+      expect(await sink.apply({ changes, from: 0, to: 1 })).toBe(1);
+    });
+
+    it('takes ids as long as the contracts allow', async () => {
+      const { sink } = await generations.live();
+      const id = '😀'.repeat(limits.idCharsMax / 2);
+      const tenantId = 't'.repeat(limits.tenantCharsMax);
+      const facts = [
+        entityCreated({ tenantId, id }),
+        linkActivated({ tenantId, id, from: id, to: id }),
+      ];
+      expect(await sink.apply({ changes: facts.flatMap(change), from: 0, to: 2 })).toBe(2);
+      expect(await store.query('SELECT id FROM graph.edge')).toEqual([{ id }]);
+    });
+  });
+}
+
+function sum(from: number, to: number): number {
+  return ((from + to) * (to - from + 1)) / 2;
+}
