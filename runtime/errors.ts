@@ -40,6 +40,10 @@ export const errorCatalogue = {
     500,
     'Another process holds this data folder. Stop it or use another.',
   ),
+  CHECKPOINT_AHEAD: terminal(
+    500,
+    'The log is older than its projection: it was restored. Rebuild the projection.',
+  ),
   EVENT_VERSION_UNKNOWN: terminal(
     500,
     'An event is newer than this code knows. Upgrade CogniSync.',

@@ -77,9 +77,10 @@ export class Projector<Change = unknown> {
     this.#around = around;
   }
 
-  /** Starts following. Faults show in `status`, not here. */
+  /** Starts following, also what had stopped. Faults show in `status`, not here. */
   start(): void {
     if (this.#following !== null) return;
+    if (this.#state !== null) this.#state = { ...this.#state, failures: 0 };
     const abort = new AbortController();
     this.#following = { abort, ended: this.#run(abort.signal) };
   }
@@ -168,6 +169,13 @@ export class Projector<Change = unknown> {
     if (version < this.#projection.version) await this.#renew(signal, (work) => work());
     const { sink } = await this.#generations.live();
     let stored = await sink.position();
+    const head = await log.head();
+    if (stored > head) {
+      throw new RuntimeError(
+        'CHECKPOINT_AHEAD',
+        `${this.name} has applied up to ${stored}, and the log ends at ${head}`,
+      );
+    }
     const failures = this.#state?.failures ?? 0;
     this.#state = { ...atPosition(stored, clock.now()), failures };
     for await (const batch of log.subscribe({ after: stored, filter, signal })) {
@@ -226,32 +234,35 @@ export class Projector<Change = unknown> {
 
   /** Applies history to a generation up to a position, by default the end of the log as it is now. */
   async #replayInto(sink: Sink<Change>, signal: AbortSignal, upTo?: number): Promise<void> {
-    const { clock, limits, log } = this.#around;
+    const { clock, log } = this.#around;
+    const { filter } = this.#projection;
     const head = upTo ?? (await log.head());
     const start = { position: await sink.position(), ms: clock.now() };
-    let done = 0;
-    for (let at = start.position; at < head; ) {
-      signal.throwIfAborted();
-      const limit = limits.subscriptionBatchMax;
-      const page = await log.readAll({ after: at, filter: this.#projection.filter, limit });
-      const events = page.filter(({ position }) => position <= head);
-      const isLast = events.length < limit;
-      const to = isLast ? head : events.at(-1)!.position;
+    if (start.position >= head) return;
+    const done = new AbortController();
+    const reading = AbortSignal.any([signal, done.signal]);
+    let at = start.position;
+    let count = 0;
+    for await (const batch of log.subscribe({ after: at, filter, signal: reading })) {
+      const events = batch.events.filter(({ position }) => position <= head);
+      const to = Math.min(batch.position, head);
       const next = await sink.apply({ changes: this.#changes(events), from: at, to });
       if (next !== to) {
         throw new RuntimeError('PROJECTION_BUSY', `another runner builds ${this.name} too`);
       }
       at = next;
-      done += events.length;
+      count += events.length;
       const seconds = Math.max(0.001, (clock.now() - start.ms) / 1000);
       const positionsPerSecond = (at - start.position) / seconds;
       this.#rebuild = {
         position: at,
         head,
-        eventsPerSecond: done / seconds,
+        eventsPerSecond: count / seconds,
         secondsLeft: (head - at) / positionsPerSecond,
       };
+      if (at >= head) done.abort();
     }
+    signal.throwIfAborted();
   }
 
   async #exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -140,6 +140,25 @@ describe('a projector', () => {
     ]);
   });
 
+  it('stops where the log ends before its checkpoint, and a rebuild mends it', async () => {
+    const generations = new TallyGenerations();
+    generations.liveSink.checkpoint = 9;
+    generations.liveSink.counts.set('a stream of the lost log', 1);
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(2));
+    await quiet();
+    expect(await runtime.projections()).toMatchObject([
+      { status: 'stopped', error: { code: 'CHECKPOINT_AHEAD' } },
+    ]);
+    await runtime.projector('tally').rebuild();
+    await quiet();
+    expect([...generations.liveSink.counts.keys()]).toEqual([
+      'entity-acme/issue-0',
+      'entity-acme/issue-1',
+    ]);
+    expect(await runtime.projections()).toMatchObject([{ status: 'live', lag: 0 }]);
+  });
+
   it('rebuilds beside the live generation and takes its place', async () => {
     const generations = new TallyGenerations();
     const { bus, runtime, telemetry } = await stage({ projections: [host(tally, generations)] });
