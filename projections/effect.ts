@@ -63,8 +63,9 @@ export class Effects<Row extends KeyedRow = KeyedRow> {
 
   add(change: RowChange<Row>): void {
     const key = keyOf(change);
-    this.#byKey.set(key, effectOf(this.#byKey.get(key), change));
-    this.#weight += weightOf(change);
+    const before = this.#byKey.get(key);
+    this.#byKey.set(key, effectOf(before, change));
+    this.#weight += propertiesWeight(change) + (before === undefined ? rowWeight : 0);
   }
 
   [Symbol.iterator](): Iterator<RowChange<Row>> {
@@ -87,9 +88,9 @@ function patched(properties: Properties, { set, unset }: Patch): Properties {
 /** Columns other than properties, roughly. */
 const rowWeight = 256;
 
-function weightOf(change: RowChange): number {
-  if (change.kind === 'drop') return rowWeight;
-  let weight = rowWeight;
+function propertiesWeight(change: RowChange): number {
+  if (change.kind === 'drop') return 0;
+  let weight = 0;
   const properties = change.kind === 'put' ? change.row.properties : change.set;
   for (const name in properties) {
     const value = properties[name];

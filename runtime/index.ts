@@ -1,11 +1,14 @@
 /** The door of the frame: everything that other rooms may use. */
 export * from './actor.ts';
+export { isBlobName } from './core/blob-name.ts';
 export { backoffMs } from './core/retry.ts';
+export { shardOf } from './core/shard.ts';
 export * from './core/step.ts';
 export * from './envelope.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './limits.ts';
+export type * from './ports/blobs.ts';
 export type * from './ports/bus.ts';
 export type * from './ports/clock.ts';
 export type * from './ports/ids.ts';

@@ -125,8 +125,8 @@ export const limits = {
   /** Wait for a connection to PostgreSQL. Above: READ_STORE_UNAVAILABLE. */
   readConnectMs: 5_000,
   /** Characters that a rebuild folds in memory before it writes them; two folds at a time. About
-   *  20,000 rows of 400 characters, 50 MiB of objects. */
-  foldedCharsMax: 8 * 1024 * 1024,
+   *  140,000 rows of 100 characters of properties, 80 MiB of objects. */
+  foldedCharsMax: 48 * 1024 * 1024,
   /** Relationships whose ends are told of in one publish. */
   announcedLinksMax: 500,
 

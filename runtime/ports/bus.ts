@@ -70,7 +70,8 @@ export interface Bus {
   /**
    * Hands messages over. Resolves when the bus has taken responsibility: the in-process bus when
    * each is completed or dead-lettered, a broker when each is stored. Rejects with BUS_SATURATED,
-   * SHUTTING_DOWN or the handler's transient error (retry all; repeats have no effect twice).
+   * SHUTTING_DOWN, BUS_UNAVAILABLE, BLOBS_UNAVAILABLE or the handler's transient error (retry all;
+   * repeats have no effect twice).
    */
   publish(messages: readonly BusMessage[]): Promise<void>;
   /**

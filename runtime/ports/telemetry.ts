@@ -54,6 +54,29 @@ export type Happening =
     }
   | { readonly name: 'projection-stopped'; readonly projection: string; readonly error: Error }
   | { readonly name: 'projection-rebuilt'; readonly projection: string; readonly position: number }
+  /** A broker gave this node a shard. */
+  | { readonly name: 'shard-taken'; readonly shard: string }
+  /** A passing fault holds a shard up; what is unsettled comes again after a pause, in order. */
+  | {
+      readonly name: 'shard-paused';
+      readonly shard: string;
+      readonly code: string;
+      readonly attempt: number;
+    }
+  /** A shard went back to the broker: idle, its turn was over, this node stops, or its lock is lost. */
+  | {
+      readonly name: 'shard-released';
+      readonly shard: string;
+      readonly reason: 'quiet' | 'turn' | 'drain' | 'lost';
+    }
+  /** Messages that came without a shard were passed on to theirs. */
+  | { readonly name: 'intake-routed'; readonly messageId: string; readonly shard: string }
+  | {
+      readonly name: 'bus-retried';
+      readonly task: string;
+      readonly error: Error;
+      readonly attempt: number;
+    }
   | { readonly name: 'source-event-ignored'; readonly system: string; readonly event: string }
   | {
       readonly name: 'page-read';

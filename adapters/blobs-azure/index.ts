@@ -1,0 +1,2 @@
+/** The door of the blobs in Azure Blob Storage. */
+export { type AzureBlobsOptions, openAzureBlobs } from './container.ts';

@@ -1,0 +1,122 @@
+/**
+ * What one node takes from the topic's session subscription: shards, and how many.
+ *
+ * Nodes do not know of each other; the broker gives a session to one of those who ask for the next one
+ * that has messages and is free. So a node asks with a few requests at a time for as long as it has room
+ * (all shards, by default), and gives a shard back when it is quiet or its turn is over. Whoever has fewer
+ * is as quick to ask as whoever has more, so shares even out within a turn or two after a node joins,
+ * and a shard that has messages is free only for as long as nobody asks. A dead node's shards are free
+ * when their locks run out.
+ */
+import type { ServiceBusClient, ServiceBusSessionReceiver } from '@azure/service-bus';
+import { backoffMs, RuntimeError } from '#runtime';
+import type { Entities } from './entities.ts';
+import { goodbye, isNoSession, unavailable } from './failure.ts';
+import { Shard, type ShardOptions } from './shard.ts';
+
+export interface ConsumerOptions extends ShardOptions {
+  /** The consumer's own; `close` closes it. */
+  readonly client: ServiceBusClient;
+  readonly entities: Entities;
+}
+
+/** Between two looks at all shards: a quarter of the shortest time that is looked for. */
+const tendMs = 250;
+
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #shards = new Set<Shard>();
+  readonly #stopping = new AbortController();
+  /** Requests for a shard that are open. */
+  #requests = 0;
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const requesting = Array.from({ length: this.#options.limits.shardRequestsMax }, () =>
+      this.#request(),
+    );
+    this.#work = Promise.all([...requesting, this.#tend()]);
+  }
+
+  /** Takes no further shard, and resolves when all are given back, with nothing left in hand. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const shards = [...this.#shards];
+    for (const shard of shards) shard.leave('drain');
+    await Promise.all(shards.map(({ ended }) => ended));
+  }
+
+  /** Waits for open requests, limits.shardRequestMs at most, and hangs up. Call after `stop`. */
+  async close(): Promise<void> {
+    await this.#work;
+    await goodbye(this.#options, this.#options.client.close());
+  }
+
+  /** Asks for one shard after the other. */
+  async #request(): Promise<void> {
+    const { clock, ids, limits, telemetry } = this.#options;
+    const backoff = { baseMs: limits.retryBaseMs, capMs: limits.retryCapMs };
+    for (let failures = 0; !this.#isStopping; ) {
+      if (this.#shards.size + this.#requests >= limits.shardsHeldMax) {
+        await this.#rest(tendMs);
+        continue;
+      }
+      const askedMs = clock.now();
+      this.#requests += 1;
+      try {
+        const receiver = await this.#next();
+        this.#requests -= 1;
+        failures = 0;
+        await this.#take(receiver);
+      } catch (thrown) {
+        this.#requests -= 1;
+        // One that comes back at once, empty or not, must not be repeated at once.
+        const isLate = clock.now() - askedMs >= limits.shardRequestMs / 2;
+        if (isNoSession(thrown) && isLate) continue;
+        failures += 1;
+        if (!isNoSession(thrown)) {
+          const error = unavailable(thrown, 'asking for a shard');
+          telemetry.record({ name: 'bus-retried', task: 'ask', error, attempt: failures });
+        }
+        await this.#rest(backoffMs(failures, backoff, ids.chance()));
+      }
+    }
+  }
+
+  #next(): Promise<ServiceBusSessionReceiver> {
+    const { client, entities } = this.#options;
+    return client.acceptNextSession(entities.topic, entities.subscription, {
+      maxAutoLockRenewalDurationInMs: 0,
+      skipParsingBodyAsJson: true,
+    });
+  }
+
+  async #take(receiver: ServiceBusSessionReceiver): Promise<void> {
+    if (this.#isStopping) return goodbye(this.#options, receiver.close());
+    if (receiver.isClosed) throw new RuntimeError('BUS_UNAVAILABLE', 'a shard was lost at once');
+    const shard = new Shard(receiver, this.#options);
+    this.#shards.add(shard);
+    void shard.ended.then(() => this.#shards.delete(shard));
+    shard.begin();
+  }
+
+  async #tend(): Promise<void> {
+    while (!this.#isStopping || this.#shards.size > 0) {
+      for (const shard of this.#shards) shard.tend();
+      await this.#options.clock.sleep(Math.min(tendMs, this.#options.limits.shardQuietMs));
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Waits; less where it stops meanwhile. */
+  async #rest(ms: number): Promise<void> {
+    await Promise.allSettled([this.#options.clock.sleep(ms, this.#stopping.signal)]);
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * One line of messages into a topic: what is asked for while a batch is under way goes with the next.
+ *
+ *     send ──▶ ▒▒▒▒▒▒▒▒▒▒ ──▶ batch of what fits ──▶ [retry [breaker [broker]]] ──▶ stored
+ *
+ * Order: batches are sent one after the other, in the order of asking, so a batch that is repeated is
+ * not overtaken. A batch under load carries hundreds of messages, one at a time carries one.
+ */
+import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import {
+  BrokenCircuitError,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  type IPolicy,
+  retry,
+  wrap,
+} from 'cockatiel';
+import { type Clock, type Limits, RuntimeError, type Telemetry, toRuntimeError } from '#runtime';
+import { goodbye, unavailable } from './failure.ts';
+
+/** Messages that were asked for together, and who waits for them. */
+interface Order {
+  readonly messages: readonly ServiceBusMessage[];
+  readonly stored: () => void;
+  readonly failed: (error: RuntimeError) => void;
+  /** The first that is in no batch yet. */
+  next: number;
+}
+
+export interface SendingOptions {
+  readonly client: ServiceBusClient;
+  readonly topic: string;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly telemetry: Telemetry;
+}
+
+export class Sending {
+  readonly #options: SendingOptions;
+  readonly #sender: ServiceBusSender;
+  readonly #policy: IPolicy;
+  #orders: Order[] = [];
+  #waiting = 0;
+  #work: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(options: SendingOptions) {
+    this.#options = options;
+    this.#sender = options.client.createSender(options.topic);
+    this.#policy = policyOf(options);
+  }
+
+  /**
+   * Resolves when the broker has stored all of them. Rejects with BUS_UNAVAILABLE (some may be stored;
+   * send all again), BUS_SATURATED, SHUTTING_DOWN, or MESSAGE_TOO_LARGE for what no batch can hold.
+   */
+  async send(messages: readonly ServiceBusMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    this.assertRoom(messages.length);
+    this.#waiting += messages.length;
+    const { promise, resolve: stored, reject: failed } = Promise.withResolvers<void>();
+    this.#orders.push({ messages, stored, failed, next: 0 });
+    this.#work ??= this.#run();
+    return promise.finally(() => {
+      this.#waiting -= messages.length;
+    });
+  }
+
+  /** Throws what `send` would at once, before anybody takes the pains of writing messages. */
+  assertRoom(messages: number): void {
+    const { limits, topic } = this.#options;
+    if (this.#isClosed) throw new RuntimeError('SHUTTING_DOWN', `nothing goes to ${topic}`);
+    if (this.#waiting + messages <= limits.busWaitingMessagesMax) return;
+    throw new RuntimeError('BUS_SATURATED', `${this.#waiting} messages wait to be sent`);
+  }
+
+  /** Sends what was asked for, then takes nothing more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#work;
+    await goodbye(this.#options, this.#sender.close());
+  }
+
+  /** Never rejects: whatever goes wrong reaches those who wait. */
+  async #run(): Promise<void> {
+    // After the publishes of this moment, so that they share the first batch.
+    await Promise.resolve();
+    while (this.#orders.length > 0) {
+      let taken: readonly Order[] = this.#orders.slice(0, 1);
+      try {
+        const batch = await this.#policy.execute(() => this.#attempt(() => this.#newBatch()));
+        taken = this.#fill(batch);
+        await this.#policy.execute(() => this.#attempt(() => this.#sender.sendMessages(batch)));
+        for (const { messages, next, stored } of taken) if (next === messages.length) stored();
+        this.#orders = this.#orders.filter(({ messages, next }) => next < messages.length);
+      } catch (thrown) {
+        const error = failureOf(thrown, this.#options.topic);
+        for (const { failed } of taken) failed(error);
+        this.#orders = this.#orders.filter((order) => !taken.includes(order));
+      }
+    }
+    this.#work = null;
+  }
+
+  #newBatch() {
+    return this.#sender.createMessageBatch();
+  }
+
+  /** Moves what fits from the line into a batch; answers the orders that have something in it. */
+  #fill(batch: { tryAddMessage(message: ServiceBusMessage): boolean }): readonly Order[] {
+    const taken: Order[] = [];
+    for (const order of this.#orders) {
+      const first = order.next;
+      while (order.next < order.messages.length) {
+        if (!batch.tryAddMessage(order.messages[order.next]!)) break;
+        order.next += 1;
+      }
+      if (order.next > first) taken.push(order);
+      if (order.next === order.messages.length) continue;
+      if (taken.length > 0) break;
+      throw new RuntimeError('MESSAGE_TOO_LARGE', `the broker takes no message of this size`);
+    }
+    return taken;
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      throw unavailable(thrown, `sending to ${this.#options.topic}`);
+    }
+  }
+}
+
+/** Attempts with pauses; after too many failures in a row nobody waits for a broker that is away. */
+function policyOf({ limits, telemetry }: SendingOptions): IPolicy {
+  const passing = handleWhen((error) => toRuntimeError(error).retryable);
+  const retrying = retry(passing, {
+    maxAttempts: limits.busSendRetriesMax,
+    backoff: new ExponentialBackoff({
+      initialDelay: limits.retryBaseMs,
+      maxDelay: limits.retryCapMs,
+    }),
+  });
+  retrying.onRetry((event) => {
+    const error = toRuntimeError('error' in event ? event.error : event.value);
+    telemetry.record({ name: 'bus-retried', task: 'send', error, attempt: event.attempt });
+  });
+  const breaking = circuitBreaker(passing, {
+    breaker: new ConsecutiveBreaker(limits.busBreakerFailuresMax),
+    halfOpenAfter: limits.busBreakerMs,
+  });
+  return wrap(retrying, breaking);
+}
+
+function failureOf(thrown: unknown, topic: string): RuntimeError {
+  if (!(thrown instanceof BrokenCircuitError)) return toRuntimeError(thrown);
+  return new RuntimeError('BUS_UNAVAILABLE', `sending to ${topic} failed too often; it is paused`);
+}
