@@ -13,6 +13,7 @@
  */
 import {
   type Generations,
+  limits,
   type Queryable,
   type ReadStore,
   RuntimeError,
@@ -33,11 +34,18 @@ interface GenerationRow extends Record<string, unknown> {
 export class StoredGenerations<Change> implements Generations<Change> {
   readonly #store: ReadStore;
   readonly #plan: Plan<Change>;
+  readonly #foldedCharsMax: number;
   readonly #builds = new Map<Sink<Change>, StoreLock>();
 
-  constructor(store: ReadStore, plan: Plan<Change>) {
+  /** `foldedCharsMax` is smaller in tests that want to reach it. */
+  constructor(
+    store: ReadStore,
+    plan: Plan<Change>,
+    foldedCharsMax: number = limits.foldedCharsMax,
+  ) {
     this.#store = store;
     this.#plan = plan;
+    this.#foldedCharsMax = foldedCharsMax;
   }
 
   /** Throws DATA_FORMAT_NEWER where a newer version of this code built the live one. */
@@ -65,7 +73,7 @@ export class StoredGenerations<Change> implements Generations<Change> {
     try {
       await this.#dropLeftovers();
       const number = await this.#store.transaction((tx) => this.#make(tx, false));
-      const sink = new BuildingSink(this.#store, this.#plan, number);
+      const sink = new BuildingSink(this.#store, this.#plan, number, this.#foldedCharsMax);
       this.#builds.set(sink, lock);
       return sink;
     } catch (thrown) {

@@ -10,7 +10,6 @@
 import {
   type ChangeBatch,
   type Checksum,
-  limits,
   type Queryable,
   type ReadStore,
   RuntimeError,
@@ -115,18 +114,20 @@ interface Load<Change> extends Cargo<Change> {
 }
 
 /**
- * Fills a generation that nobody reads: folds up to limits.foldedCharsMax in memory, and writes one
+ * Fills a generation that nobody reads: folds up to `foldedCharsMax` in memory, and writes one
  * fold while the next one grows. Its position is that of the fold; `flush` makes it the stored one.
  */
 export class BuildingSink<Change> extends StoredSink<Change> {
+  readonly #foldedCharsMax: number;
   #fold: Fold<Change>;
   #position = 0;
   /** Where the last load ends that was sent off. */
   #sentTo = 0;
   #load: Load<Change> | null = null;
 
-  constructor(store: ReadStore, plan: Plan<Change>, generation: number) {
+  constructor(store: ReadStore, plan: Plan<Change>, generation: number, foldedCharsMax: number) {
     super(store, plan, generation, false);
+    this.#foldedCharsMax = foldedCharsMax;
     this.#fold = plan.fold();
   }
 
@@ -136,7 +137,7 @@ export class BuildingSink<Change> extends StoredSink<Change> {
 
   async apply({ changes, from, to }: ChangeBatch<Change>): Promise<number> {
     if (from !== this.#position) return this.#position;
-    if (this.#fold.weight >= limits.foldedCharsMax) {
+    if (this.#fold.weight >= this.#foldedCharsMax) {
       await this.#settle();
       this.#send();
     }

@@ -7,10 +7,11 @@ import {
   entity,
   entityPhase,
 } from '#actors';
-import { limits, stepsOf } from '#runtime';
-import { live, replayed, typesOf } from '#test/actor';
+import { type ActorDefinition, limits, stepsOf } from '#runtime';
+import { live, typesOf } from '#test/actor';
 import { createEntity, deleteEntity, updateEntity } from '#test/messages';
 import { entityMachine } from '../../actors/entity/machine.ts';
+import { describeActor } from '../contracts/actor.ts';
 
 const values = (state: unknown) =>
   Object.fromEntries(
@@ -154,70 +155,11 @@ const message = fc
     return kind === 'update' ? updateEntity(whole) : deleteEntity(whole);
   });
 
-const history = fc.uniqueArray(message, {
-  minLength: 1,
-  maxLength: 8,
-  selector: ({ messageId }) => messageId,
-});
+const step = stepsOf<EntityState, EntityMessage, EntityEvent>(entityMachine);
 
-/** The same messages in another order, some of them again. */
-const shuffled = history.chain((messages) =>
-  fc.record({
-    messages: fc.constant(messages),
-    other: fc
-      .tuple(
-        fc.shuffledSubarray(messages, { minLength: messages.length }),
-        fc.array(fc.constantFrom(...messages), { maxLength: 6 }),
-      )
-      .chain(([all, again]) =>
-        fc.shuffledSubarray([...all, ...again], { minLength: all.length + again.length }),
-      ),
-  }),
-);
-
-describe('any entity', () => {
-  it('ends in the same state for every order of the same messages, with repeats', () => {
-    fc.assert(
-      fc.property(shuffled, ({ messages, other }) => {
-        expect(live(entity, other).state).toEqual(live(entity, messages).state);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-
-  it('is changed once by a message that comes any number of times', () => {
-    fc.assert(
-      fc.property(history, (messages) => {
-        const once = live(entity, messages);
-        expect(live(entity, messages, once).events).toEqual(once.events);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
-
-  it('is replayed from its events into the state that was live', () => {
-    fc.assert(
-      fc.property(shuffled, ({ other }) => {
-        const lived = live(entity, other);
-        expect(replayed(entity, lived)).toEqual(lived.state);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
-
-  it('is in the phase that its chart went to', () => {
-    const step = stepsOf<EntityState, EntityMessage, EntityEvent>(entityMachine);
-    fc.assert(
-      fc.property(shuffled, ({ other }) => {
-        let lived = live(entity, []);
-        for (const message of other) {
-          const state = lived.state as EntityState;
-          const went = step(entityPhase(state), state, message).phase;
-          lived = live(entity, [message], lived);
-          expect(phase(lived.state)).toBe(went);
-        }
-      }),
-      { numRuns: 1_000 },
-    );
-  });
+describeActor('entity', {
+  definition: entity as ActorDefinition,
+  message,
+  phase,
+  next: (from, state, one) => step(from, state as EntityState, one).phase,
 });

@@ -7,10 +7,11 @@ import {
   relationship,
   relationshipPhase,
 } from '#actors';
-import { limits, stepsOf } from '#runtime';
-import { live, replayed, typesOf } from '#test/actor';
+import { type ActorDefinition, limits, stepsOf } from '#runtime';
+import { live, typesOf } from '#test/actor';
 import { linkEntities, setEndPresence, unlinkEntities } from '#test/messages';
 import { relationshipMachine } from '../../actors/relationship/machine.ts';
+import { describeActor, historyOf, shuffledOf } from '../contracts/actor.ts';
 
 const phase = (state: unknown) => relationshipPhase(state as RelationshipState);
 const bothThere = [
@@ -144,59 +145,21 @@ const message = fc
     return setEndPresence({ ...parts, end, revision, present: revision % 2 === 0 });
   });
 
-const history = fc.uniqueArray(message, {
-  minLength: 1,
-  maxLength: 8,
-  selector: ({ messageId }) => messageId,
-});
-
-const shuffled = history.chain((messages) =>
-  fc.record({
-    messages: fc.constant(messages),
-    other: fc
-      .tuple(
-        fc.shuffledSubarray(messages, { minLength: messages.length }),
-        fc.array(fc.constantFrom(...messages), { maxLength: 6 }),
-      )
-      .chain(([all, again]) =>
-        fc.shuffledSubarray([...all, ...again], { minLength: all.length + again.length }),
-      ),
-  }),
+const step = stepsOf<RelationshipState, RelationshipMessage, RelationshipEvent>(
+  relationshipMachine,
 );
 
+describeActor('relationship', {
+  definition: relationship as ActorDefinition,
+  message,
+  phase,
+  next: (from, state, one) => step(from, state as RelationshipState, one).phase,
+});
+
 describe('any relationship', () => {
-  it('ends in the same state for every order of the same messages, with repeats', () => {
-    fc.assert(
-      fc.property(shuffled, ({ messages, other }) => {
-        expect(live(relationship, other).state).toEqual(live(relationship, messages).state);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-
-  it('is changed once by a message that comes any number of times', () => {
-    fc.assert(
-      fc.property(history, (messages) => {
-        const once = live(relationship, messages);
-        expect(live(relationship, messages, once).events).toEqual(once.events);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
-
-  it('is replayed from its events into the state that was live', () => {
-    fc.assert(
-      fc.property(shuffled, ({ other }) => {
-        const lived = live(relationship, other);
-        expect(replayed(relationship, lived)).toEqual(lived.state);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
-
   it('says by its events alone whether it is an edge', () => {
     fc.assert(
-      fc.property(shuffled, ({ other }) => {
+      fc.property(shuffledOf(historyOf(message)), ({ other }) => {
         const lived = live(relationship, other);
         let isEdge = false;
         for (const { type } of lived.events) {
@@ -204,24 +167,6 @@ describe('any relationship', () => {
           if (type === 'RelationshipSuspended' || type === 'RelationshipRemoved') isEdge = false;
         }
         expect(isEdge).toBe(phase(lived.state) === 'active');
-      }),
-      { numRuns: 1_000 },
-    );
-  });
-
-  it('is in the phase that its chart went to', () => {
-    const step = stepsOf<RelationshipState, RelationshipMessage, RelationshipEvent>(
-      relationshipMachine,
-    );
-    fc.assert(
-      fc.property(shuffled, ({ other }) => {
-        let lived = live(relationship, []);
-        for (const message of other) {
-          const state = lived.state as RelationshipState;
-          const went = step(relationshipPhase(state), state, message).phase;
-          lived = live(relationship, [message], lived);
-          expect(phase(lived.state)).toBe(went);
-        }
       }),
       { numRuns: 1_000 },
     );

@@ -189,8 +189,13 @@ export function describeReadStore({ name, make }: StoreKind): void {
     });
 
     describe('closed', () => {
+      let closing: StoreUnderTest;
+      beforeAll(async () => {
+        closing = await make();
+      });
+      afterAll(() => closing.dispose());
+
       it('has finished what was under way, keeps it, and answers nothing more', async () => {
-        const closing = await make();
         await closing.store.query('CREATE TABLE note (n int)');
         const underWay = Promise.all(
           Array.from({ length: 20 }, (_, n) =>
@@ -206,7 +211,6 @@ export function describeReadStore({ name, make }: StoreKind): void {
         await closing.store.close();
         const reopened = await closing.reopen();
         expect(await reopened.query('SELECT count(*) AS n FROM note')).toEqual([{ n: 20 }]);
-        await closing.dispose();
       });
     });
   });
