@@ -6,9 +6,8 @@
  * Secrets are `Secret`s, so that a config can be logged; connections hold theirs plainly and are logged
  * by id only.
  *
- * Service Bus and Redis have no adapter in this version. Their variables are checked for form, and the
- * config carries a warning for each that is set, so that nobody waits for messages from a bus which
- * this node does not listen to.
+ * Redis has no adapter in this version. Its variables are checked for form, and the config carries a
+ * warning where they are set, so that nobody waits for notifications that are not sent.
  */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -44,7 +43,15 @@ export interface Config extends Place {
     readonly connectionString?: Secret;
     readonly namespace?: string;
     readonly topicName: string;
-    readonly subscriptionName?: string;
+    readonly subscriptionName: string;
+    /** Absent: nothing is told to other services. */
+    readonly outboundTopicName?: string;
+  };
+  /** Where bodies lie that are too large for Service Bus; neither: in the data folder. */
+  readonly blobs: {
+    readonly connectionString?: Secret;
+    readonly accountUrl?: string;
+    readonly container: string;
   };
   readonly redis: {
     readonly url?: Secret;
@@ -93,6 +100,7 @@ export function readConfig(env: Environment = environment()): Config {
     isUrl(['postgres:', 'postgresql:']),
   );
   const serviceBus = serviceBusIn(reading);
+  const blobs = blobsFrom(reading);
   const redis = redisIn(reading);
   const connections = connectionsIn(reading, place);
   reading.finish();
@@ -103,6 +111,7 @@ export function readConfig(env: Environment = environment()): Config {
     connections,
     ...(databaseUrl && { databaseUrl }),
     serviceBus,
+    blobs,
     redis,
     warnings: reading.warnings,
   });
@@ -133,17 +142,38 @@ function serviceBusIn(reading: Reading): Config['serviceBus'] {
   );
   const topicName = reading.name('SERVICE_BUS_TOPIC_NAME', entityName);
   const subscriptionName = reading.name('SERVICE_BUS_SUBSCRIPTION_NAME', entityName);
-  if (connectionString !== undefined || namespace !== undefined) {
-    reading.warnings.push(
-      'Service Bus is configured, but this version has no adapter for it: ' +
-        'messages come over HTTP and go through the in-process bus',
+  const outboundTopicName = reading.name('SERVICE_BUS_OUTBOUND_TOPIC_NAME', entityName);
+  const topic = topicName ?? 'cognisync-events';
+  if (outboundTopicName === topic) {
+    reading.mistakes.push(
+      `SERVICE_BUS_OUTBOUND_TOPIC_NAME is ${topic}, which this node listens to itself; it must be another`,
     );
   }
   return {
     ...(connectionString && { connectionString }),
     ...(namespace && { namespace }),
-    topicName: topicName ?? 'cognisync-events',
-    ...(subscriptionName && { subscriptionName }),
+    topicName: topic,
+    subscriptionName: subscriptionName ?? 'knowledge-graph-subscription',
+    ...(outboundTopicName && { outboundTopicName }),
+  };
+}
+
+function blobsFrom(reading: Reading): Config['blobs'] {
+  const connectionString = reading.secret(
+    'BLOB_STORAGE_CONNECTION_STRING',
+    'must be DefaultEndpointsProtocol=…;AccountName=…;AccountKey=…',
+    (text) => /(^|;)\s*(AccountName|BlobEndpoint|UseDevelopmentStorage)=/i.test(text),
+  );
+  const accountUrl = reading.take(
+    'BLOB_STORAGE_URL',
+    'must be https://<account>.blob.core.windows.net',
+    (text) => (isUrl(['https:'])(text) ? text : undefined),
+  );
+  const container = reading.name('BLOB_STORAGE_CONTAINER', containerName);
+  return {
+    ...(connectionString && { connectionString }),
+    ...(accountUrl && { accountUrl }),
+    container: container ?? 'cognisync',
   };
 }
 
@@ -222,6 +252,7 @@ function connectionsOf(reading: Reading, path: string): ReadonlyMap<string, Conn
 const hostName =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const entityName = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
+const containerName = /^[a-z0-9](-?[a-z0-9]){2,62}$/;
 const channelName = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 function isLoopback(host: string): boolean {

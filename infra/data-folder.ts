@@ -3,6 +3,7 @@
  *
  *     log.sqlite       the truth: back this up
  *     read-models/     the embedded read store; can be deleted and is rebuilt from the log
+ *     blobs/           bodies too large for Service Bus, while their messages are under way
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { RuntimeError } from '#runtime';
 
 export const logFileIn = (dataDir: string): string => join(dataDir, 'log.sqlite');
 export const readModelsIn = (dataDir: string): string => join(dataDir, 'read-models');
+export const blobsIn = (dataDir: string): string => join(dataDir, 'blobs');
 
 /** Makes the folder where it is absent. Throws CONFIG_INVALID where that can't be. */
 export function makeDataDir(dataDir: string): void {

@@ -10,7 +10,6 @@
 import { contracts, entity, relationship } from '#actors';
 import { pageReaderOf } from '#adapters/atlassian';
 import type { Backend } from '#adapters/http';
-import { InProcessBus } from '#adapters/memory';
 import { openPglite, openPostgres } from '#adapters/postgres';
 import { openSqlite } from '#adapters/sqlite';
 import {
@@ -33,6 +32,7 @@ import {
   Runtime,
   type Telemetry,
 } from '#runtime';
+import { openBus } from './bus.ts';
 import type { Config } from './config.ts';
 import { logFileIn, makeDataDir, readModelsIn } from './data-folder.ts';
 
@@ -50,11 +50,11 @@ export interface Node extends Backend {
   close(): Promise<void>;
 }
 
-type NodeConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'connections'>;
+type NodeConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'connections' | 'serviceBus' | 'blobs'>;
 
 /**
  * Opens a node; it takes messages when this resolves. Rejects with DATA_FOLDER_IN_USE, DATA_CORRUPT,
- * DATA_FORMAT_NEWER, LOG_UNAVAILABLE, LOG_FULL or CONFIG_INVALID.
+ * DATA_FORMAT_NEWER, LOG_UNAVAILABLE, LOG_FULL, BUS_REFUSED, BUS_UNAVAILABLE or CONFIG_INVALID.
  */
 export async function openNode(config: NodeConfig, surroundings: NodeSurroundings): Promise<Node> {
   await using opening = new AsyncDisposableStack();
@@ -64,7 +64,8 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
   const readStore = await openReadStore(config);
   opening.defer(() => readStore.close());
 
-  const bus = new InProcessBus({ log, ...surroundings });
+  const { bus, projections, close } = await openBus({ config, log, readStore, surroundings });
+  opening.defer(close);
   const sources = new AbortController();
   const runtime = new Runtime({
     ...surroundings,
@@ -73,7 +74,10 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
     bus,
     contracts,
     actors: [entity as ActorDefinition, relationship as ActorDefinition],
-    projections: projectionsOf({ config, surroundings, bus, readStore, signal: sources.signal }),
+    projections: [
+      ...projectionsOf({ config, surroundings, bus, readStore, signal: sources.signal }),
+      ...projections,
+    ],
   });
   await runtime.start();
 

@@ -36,7 +36,7 @@ export function healthRoutes(app: Http, gate: Gate, clock: Clock, limits: Limits
     {
       schema: {
         tags: ['health'],
-        summary: 'The node takes requests: log and read store answer, and it is not draining',
+        summary: 'The node takes requests: bus, log and read store answer, and it is not draining',
         response: {
           200: Type.Object({
             status: Type.Literal('ready'),
@@ -75,7 +75,7 @@ interface Checked {
 }
 
 function checksOf(
-  { log, readStore }: Backend,
+  { bus, log, readStore }: Backend,
   clock: Clock,
   patienceMs: number,
 ): Promise<readonly Checked[]> {
@@ -96,6 +96,7 @@ function checksOf(
     }
   };
   return Promise.all([
+    checked('bus', 'BUS_UNAVAILABLE', bus.check()),
     checked('log', 'LOG_UNAVAILABLE', log.head()),
     checked('read-store', 'READ_STORE_UNAVAILABLE', readStore.query('SELECT 1')),
   ]);

@@ -87,6 +87,11 @@ export class InProcessBus implements Bus {
     return () => this.#stop();
   }
 
+  /** It is here as long as this process is; what it needs of the log, the log is asked for. */
+  async check(): Promise<void> {
+    if (this.#stopping.signal.aborted) throw shuttingDown();
+  }
+
   #deliver(): void {
     if (this.#consumer === null) return;
     const { handler, inFlightMax } = this.#consumer;

@@ -73,6 +73,7 @@ export class Shard {
   readonly #end: () => void;
   readonly #turnEndsMs: number;
   readonly #awaken = new AbortController();
+  readonly #lost = Promise.withResolvers<never>();
   #phase: 'flowing' | 'settling' | 'pausing' | 'leaving' | 'gone' = 'flowing';
   #leaving: Leaving = 'quiet';
   /** All that is not settled, in the order of arrival. */
@@ -98,6 +99,9 @@ export class Shard {
     this.#busyMs = options.clock.now();
     this.#turnEndsMs = this.#busyMs + options.limits.shardTurnMs;
     this.#lock = new SessionLock(receiver, options);
+    this.#lost.promise.catch(() => {
+      // Whoever settles hears of it; nobody may.
+    });
   }
 
   /** Lets messages come. */
@@ -121,7 +125,7 @@ export class Shard {
     const nowMs = clock.now();
     // A link that the broker closes without an error is reported by nobody.
     if (this.#phase !== 'gone' && (this.#receiver.isClosed || this.#lock.isLost)) {
-      this.#lose(new RuntimeError('BUS_UNAVAILABLE', `the lock of shard ${this.id} is lost`));
+      this.#lose(lostLock(this.id));
     }
     if (this.#phase === 'gone') return;
     const [longest] = this.#inHand;
@@ -211,10 +215,14 @@ export class Shard {
   }
 
   #handled(parcel: Parcel): void {
-    this.#options.places.giveBack();
     this.#inHand.delete(parcel);
     this.#busyMs = this.#options.clock.now();
-    if (this.#phase === 'gone') return;
+    if (this.#phase !== 'gone') this.#putAway(parcel);
+    // After the phase is known: whoever waits for the place, this shard too, is called at once.
+    this.#options.places.giveBack();
+  }
+
+  #putAway(parcel: Parcel): void {
     if (parcel.isSettled) {
       this.#parcels.delete(parcel);
       parcel.done();
@@ -264,8 +272,9 @@ export class Shard {
 
   async #settle(parcel: Parcel, settle: () => Promise<void>): Promise<void> {
     try {
-      if (this.#phase === 'gone') throw new Error('its lock is lost');
-      await settle();
+      if (this.#phase === 'gone' || this.#lock.isLost) throw lostLock(this.id);
+      // A broker that stopped answering would keep it waiting beyond the lock.
+      await Promise.race([settle(), this.#lost.promise]);
       parcel.isSettled = true;
     } catch (thrown) {
       const error = unavailable(thrown, `settling a message of shard ${this.id}`);
@@ -308,6 +317,7 @@ export class Shard {
     if (this.#phase === 'gone') return;
     this.#phase = 'gone';
     this.#awaken.abort();
+    this.#lost.reject(error);
     this.#options.telemetry.record({
       name: 'bus-retried',
       task: `shard ${this.id}`,
@@ -324,4 +334,8 @@ export class Shard {
     this.#options.telemetry.record({ name: 'shard-released', shard: this.id, reason });
     this.#end();
   }
+}
+
+function lostLock(shard: string): RuntimeError {
+  return new RuntimeError('BUS_UNAVAILABLE', `the lock of shard ${shard} is lost`);
 }

@@ -83,5 +83,7 @@ export interface Bus {
     handler: DeliveryHandler,
     options: { readonly inFlightMax: number },
   ): Promise<() => Promise<void>>;
+  /** Asks whether it can be published to now. Rejects with BUS_UNAVAILABLE where it does not answer. */
+  check(): Promise<void>;
   readonly deadLetters: DeadLetters;
 }

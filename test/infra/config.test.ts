@@ -39,7 +39,11 @@ describe('the configuration', () => {
       port: 3000,
       dataDir: resolve('data'),
       logLevel: 'info',
-      serviceBus: { topicName: 'cognisync-events' },
+      serviceBus: {
+        topicName: 'cognisync-events',
+        subscriptionName: 'knowledge-graph-subscription',
+      },
+      blobs: { container: 'cognisync' },
       redis: {
         db: 0,
         channelPrefix: 'cognisync',
@@ -64,6 +68,9 @@ describe('the configuration', () => {
       SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net',
       SERVICE_BUS_TOPIC_NAME: 'events',
       SERVICE_BUS_SUBSCRIPTION_NAME: 'graph',
+      SERVICE_BUS_OUTBOUND_TOPIC_NAME: 'happened',
+      BLOB_STORAGE_URL: 'https://acme.blob.core.windows.net',
+      BLOB_STORAGE_CONTAINER: 'bodies',
       REDIS_URL: 'rediss://cache:6380',
       REDIS_PASSWORD: ' p ',
       REDIS_DB: '3',
@@ -80,7 +87,9 @@ describe('the configuration', () => {
         namespace: 'x.servicebus.windows.net',
         topicName: 'events',
         subscriptionName: 'graph',
+        outboundTopicName: 'happened',
       },
+      blobs: { accountUrl: 'https://acme.blob.core.windows.net', container: 'bodies' },
       redis: {
         db: 3,
         channelPrefix: 'c',
@@ -93,13 +102,9 @@ describe('the configuration', () => {
   });
 
   it('warns of what this version can not use', () => {
-    const { warnings } = readConfig({
-      SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net',
-      REDIS_URL: 'redis://cache',
-    });
-    expect(warnings).toHaveLength(2);
-    expect(warnings[0]).toContain('Service Bus');
-    expect(warnings[1]).toContain('Redis');
+    const { warnings } = readConfig({ REDIS_URL: 'redis://cache' });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('Redis');
   });
 
   it('takes an empty variable for an absent one', () => {
@@ -107,6 +112,11 @@ describe('the configuration', () => {
   });
 
   it.each([
+    [
+      'SERVICE_BUS_OUTBOUND_TOPIC_NAME',
+      'cognisync-events',
+      'SERVICE_BUS_OUTBOUND_TOPIC_NAME is cognisync-events, which this node listens to itself; it must be another',
+    ],
     ['PORT', '70000', 'PORT is "70000"; it must be a whole number from 0 to 65535'],
     ['PORT', '3e3', 'PORT is "3e3"; it must be a whole number from 0 to 65535'],
     ['HOST', 'not a host', 'HOST is "not a host"; it must be an IP address or a host name'],

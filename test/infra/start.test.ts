@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, systemIds } from '#adapters/system';
-import { openNode } from '#infra';
+import { openNode, readConfig } from '#infra';
 import { createEntity } from '#test/messages';
 import { run, startNode } from '#test/process';
 import { ask, temporaryFolder } from '#test/served';
@@ -26,7 +26,7 @@ afterAll(() => rm(dataDir, { recursive: true }));
 
 function open() {
   const surroundings = { clock: systemClock, ids: systemIds, telemetry: new Recorder() };
-  return openNode({ dataDir, connections: new Map() }, surroundings);
+  return openNode({ ...readConfig({ DATA_DIR: dataDir }), connections: new Map() }, surroundings);
 }
 
 /** A start that must fail, with what it said. */

@@ -7,7 +7,7 @@ import { type Logger, pino } from 'pino';
 import { type Connection, defaultConnections } from '#adapters/atlassian';
 import { type Backend, type HttpServer, openHttp } from '#adapters/http';
 import { systemClock, systemIds } from '#adapters/system';
-import { type Node, openNode } from '#infra';
+import { type Node, openNode, readConfig } from '#infra';
 import type { Limits } from '#runtime';
 import { Recorder } from './telemetry.ts';
 import { until } from './until.ts';
@@ -100,7 +100,7 @@ export async function serveNode(
   const telemetry = new Recorder();
   const shell = await serveShell();
   const node = await openNode(
-    { dataDir, connections },
+    { ...readConfig({ DATA_DIR: dataDir }), connections },
     { clock: systemClock, ids: systemIds, telemetry },
   );
   shell.server.gate.open(node);

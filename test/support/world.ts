@@ -269,6 +269,7 @@ class WorldRun {
   #noting(bus: Bus): Bus {
     return {
       deadLetters: bus.deadLetters,
+      check: () => bus.check(),
       consume: (...args) => bus.consume(...args),
       publish: (messages) => {
         for (const { messageId, body } of messages) {

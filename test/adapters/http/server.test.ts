@@ -108,10 +108,11 @@ describe('while the node drains', () => {
   });
 });
 
-function partOfHealth(failing: { readonly log?: boolean; readonly readStore?: boolean }) {
+function partOfHealth(failing: { readonly [part in 'bus' | 'log' | 'readStore']?: boolean }) {
   const answer = (isFailing = false) =>
     isFailing ? new Promise<never>(() => undefined) : Promise.resolve(0);
   return {
+    bus: { check: () => answer(failing.bus) },
     log: { head: () => answer(failing.log) },
     readStore: { query: () => answer(failing.readStore) },
     runtime: { projections: async () => [{ name: 'graph', status: 'stopped' }] },
@@ -129,6 +130,7 @@ describe('/health/ready', () => {
   });
 
   it.each([
+    ['bus', 'BUS_UNAVAILABLE'],
     ['log', 'LOG_UNAVAILABLE'],
     ['readStore', 'READ_STORE_UNAVAILABLE'],
   ])('is not ready when the %s does not answer in time', async (part, code) => {
@@ -136,7 +138,7 @@ describe('/health/ready', () => {
     server.gate.open(partOfHealth({ [part]: true }));
     const answer = await ask('/health/ready');
     expect(answer).toMatchObject({ status: 503, body: { code } });
-    expect(answer.body.data.checks).toHaveLength(2);
+    expect(answer.body.data.checks).toHaveLength(3);
   });
 });
 

@@ -1,0 +1,78 @@
+/**
+ * Which bus a node listens to: the in-process one, or Service Bus where the environment names it.
+ *
+ * With Service Bus come the blobs that hold bodies too large for it, and, where a topic for it is named,
+ * the outbound process manager that tells other services what happened.
+ */
+import { openAzureBlobs } from '#adapters/blobs-azure';
+import { openBlobFolder } from '#adapters/blobs-folder';
+import { InProcessBus } from '#adapters/memory';
+import { type Access, openOutboundTopic, openServiceBus } from '#adapters/service-bus';
+import { Checkpoint, outboundGenerations, outboundProjection } from '#projections';
+import {
+  type Blobs,
+  type Bus,
+  type HostedProjection,
+  host,
+  type Log,
+  type ReadStore,
+} from '#runtime';
+import type { Config } from './config.ts';
+import { blobsIn } from './data-folder.ts';
+import type { NodeSurroundings } from './node.ts';
+
+export interface OpenedBus {
+  readonly bus: Bus;
+  /** What follows the log on behalf of the bus's other readers. */
+  readonly projections: readonly HostedProjection[];
+  /** Hangs up. Call when nothing is consumed or published any more. */
+  close(): Promise<void>;
+}
+
+interface Parts {
+  readonly config: Pick<Config, 'dataDir' | 'serviceBus' | 'blobs'>;
+  readonly log: Log;
+  readonly readStore: ReadStore;
+  readonly surroundings: NodeSurroundings;
+}
+
+/** Rejects with BUS_REFUSED, BUS_UNAVAILABLE, BLOBS_UNAVAILABLE or CONFIG_INVALID. */
+export async function openBus(parts: Parts): Promise<OpenedBus> {
+  const { config, log, readStore, surroundings } = parts;
+  const access = accessIn(config);
+  if (access === null) {
+    const bus = new InProcessBus({ log, ...surroundings });
+    return { bus, projections: [], close: async () => undefined };
+  }
+  const { topicName, subscriptionName, outboundTopicName } = config.serviceBus;
+  const blobs = await openBlobs(parts);
+  await using opening = new AsyncDisposableStack();
+  const bus = await openServiceBus({ ...surroundings, access, topicName, subscriptionName, blobs });
+  opening.defer(() => bus.close());
+  const projections: HostedProjection[] = [];
+  if (outboundTopicName !== undefined) {
+    const topicOptions = { ...surroundings, access, topicName: outboundTopicName, blobs };
+    const topic = await openOutboundTopic(topicOptions);
+    opening.defer(() => topic.close());
+    const checkpoint = new Checkpoint(readStore, 'outbound');
+    const generations = outboundGenerations(checkpoint, (messages) => topic.publish(messages));
+    projections.push(host(outboundProjection, generations));
+  }
+  const opened = opening.move();
+  return { bus, projections, close: () => opened.disposeAsync() };
+}
+
+function accessIn({ serviceBus }: Parts['config']): Access | null {
+  const { connectionString, namespace } = serviceBus;
+  if (connectionString !== undefined) return { connectionString: connectionString.reveal() };
+  return namespace === undefined ? null : { namespace };
+}
+
+function openBlobs({ config, surroundings }: Parts): Promise<Blobs> {
+  const { connectionString, accountUrl, container } = config.blobs;
+  if (connectionString !== undefined) {
+    return openAzureBlobs({ container, connectionString: connectionString.reveal() });
+  }
+  if (accountUrl !== undefined) return openAzureBlobs({ container, accountUrl });
+  return openBlobFolder({ ...surroundings, folder: blobsIn(config.dataDir) });
+}
