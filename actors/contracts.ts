@@ -73,7 +73,7 @@ function check(value: Readonly<Record<string, unknown>>): Routed {
     throw refusal('MESSAGE_INVALID', value, faultsOf(validator, value).join('; '));
   }
   const message = value as unknown as ActorMessage;
-  const fault = dateFault(message) ?? valueFault(message, '', 0);
+  const fault = dateFault(message) ?? valueFault(message, 0);
   if (fault !== null) throw refusal('MESSAGE_INVALID', value, fault);
   return { envelope: message, address: addressOfMessage(message) };
 }
@@ -133,31 +133,35 @@ function isInstant(text: string): boolean {
   );
 }
 
-/** What JSON can say and PostgreSQL, a log line or a recursive reader can't keep. */
-function valueFault(value: unknown, path: string, depth: number): string | null {
-  if (typeof value === 'string') return textFault(value, path);
+/**
+ * What JSON can say and PostgreSQL, a log line or a recursive reader can't keep. The path is put
+ * together on the way back from a fault, so that a good message costs no text.
+ */
+function valueFault(value: unknown, depth: number): string | null {
+  if (typeof value === 'string') return textFault(value);
   if (typeof value !== 'object' || value === null) return null;
-  if (depth > limits.jsonDepthMax) return `${path}: is nested deeper than ${limits.jsonDepthMax}`;
+  if (depth > limits.jsonDepthMax) return `: is nested deeper than ${limits.jsonDepthMax}`;
   if (Array.isArray(value)) {
     for (let at = 0; at < value.length; at++) {
-      const fault = valueFault(value[at], `${path}/${at}`, depth + 1);
-      if (fault !== null) return fault;
+      const fault = valueFault(value[at], depth + 1);
+      if (fault !== null) return `/${at}${fault}`;
     }
     return null;
   }
   const record = value as Readonly<Record<string, unknown>>;
   for (const key of Object.keys(record)) {
-    if (key === '__proto__') return `${path || '/'}: has a key __proto__`;
-    const fault =
-      textFault(key, `${path}, a key`) ?? valueFault(record[key], `${path}/${key}`, depth + 1);
-    if (fault !== null) return fault;
+    if (key === '__proto__') return ': has a key __proto__';
+    const keyFault = textFault(key);
+    if (keyFault !== null) return `, a key${keyFault}`;
+    const fault = valueFault(record[key], depth + 1);
+    if (fault !== null) return `/${key}${fault}`;
   }
   return null;
 }
 
-function textFault(text: string, path: string): string | null {
-  if (text.includes('\u0000')) return `${path || '/'}: contains a NUL character`;
-  return text.isWellFormed() ? null : `${path || '/'}: contains half a surrogate pair`;
+function textFault(text: string): string | null {
+  if (text.includes('\u0000')) return ': contains a NUL character';
+  return text.isWellFormed() ? null : ': contains half a surrogate pair';
 }
 
 function refusal(

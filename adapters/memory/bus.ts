@@ -26,14 +26,6 @@ import {
 } from '#runtime';
 import { LogDeadLetters } from './dead-letters.ts';
 
-/** One message on its way, and who waits for it. */
-interface Parcel {
-  readonly message: BusMessage;
-  readonly done: () => void;
-  readonly failed: (error: RuntimeError) => void;
-  deliveryCount: number;
-}
-
 export class InProcessBus implements Bus {
   readonly deadLetters: DeadLetters;
   readonly #letters: LogDeadLetters;
@@ -65,16 +57,12 @@ export class InProcessBus implements Bus {
     if (waiting > limits.busWaitingMessagesMax) {
       throw new RuntimeError('BUS_SATURATED', `${waiting} messages would wait for a place`);
     }
-    const outcomes = messages.map(
-      (message) =>
-        new Promise<void>((done, failed) => {
-          this.#waiting.push({ message, done, failed, deliveryCount: 0 });
-        }),
-    );
-    this.#deliver();
-    for (const outcome of await Promise.allSettled(outcomes)) {
-      if (outcome.status === 'rejected') throw outcome.reason;
+    const publication = new Publication(messages.length);
+    for (const message of messages) {
+      this.#waiting.push(new Parcel(message, publication, this.#letters, this.#settle));
     }
+    this.#deliver();
+    return publication.settled;
   }
 
   async consume(
@@ -99,10 +87,7 @@ export class InProcessBus implements Bus {
       const parcel = this.#waiting[this.#next++]!;
       this.#inFlight += 1;
       parcel.deliveryCount += 1;
-      const delivery = new InProcessDelivery(parcel, this.#letters, (error) =>
-        this.#settle(parcel, error),
-      );
-      handler(delivery).catch((thrown) => this.#settle(parcel, toRuntimeError(thrown)));
+      handler(parcel).catch((thrown) => this.#settle(parcel, toRuntimeError(thrown)));
     }
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];
@@ -110,14 +95,14 @@ export class InProcessBus implements Bus {
     }
   }
 
-  #settle(parcel: Parcel, error: RuntimeError | null): void {
-    if (error === null) parcel.done();
-    else if (parcel.deliveryCount >= limits.deliveriesMax) parcel.failed(error);
+  readonly #settle: Settle = (parcel, error) => {
+    const isOver = error === null || parcel.deliveryCount >= limits.deliveriesMax;
+    if (isOver) parcel.publication.settle(error);
     else void this.#redeliver(parcel);
     this.#inFlight -= 1;
     if (this.#inFlight === 0) this.#drained?.();
     this.#deliver();
-  }
+  };
 
   async #redeliver(parcel: Parcel): Promise<void> {
     const backoff = { baseMs: limits.retryBaseMs * 4, capMs: limits.retryCapMs };
@@ -125,7 +110,7 @@ export class InProcessBus implements Bus {
     try {
       await this.#clock.sleep(pauseMs, this.#stopping.signal);
     } catch {
-      parcel.failed(shuttingDown());
+      parcel.publication.settle(shuttingDown());
       return;
     }
     this.#waiting.push(parcel);
@@ -135,7 +120,9 @@ export class InProcessBus implements Bus {
   async #stop(): Promise<void> {
     this.#stopping.abort();
     this.#consumer = null;
-    for (const { failed } of this.#waiting.splice(this.#next)) failed(shuttingDown());
+    for (const { publication } of this.#waiting.splice(this.#next)) {
+      publication.settle(shuttingDown());
+    }
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
@@ -144,35 +131,65 @@ export class InProcessBus implements Bus {
   }
 }
 
-/** Settled once, by whichever of the three comes first. */
-class InProcessDelivery implements Delivery {
+/** Messages that were published together: settled with the last of them. */
+class Publication {
+  readonly settled: Promise<void>;
+  #left: number;
+  #error: RuntimeError | null = null;
+  readonly #done: () => void;
+  readonly #failed: (error: RuntimeError) => void;
+
+  constructor(count: number) {
+    this.#left = count;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.settled = promise;
+    this.#done = resolve;
+    this.#failed = reject;
+    if (count === 0) resolve();
+  }
+
+  settle(error: RuntimeError | null): void {
+    this.#error ??= error;
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    if (this.#error === null) this.#done();
+    else this.#failed(this.#error);
+  }
+}
+
+type Settle = (parcel: Parcel, error: RuntimeError | null) => void;
+
+/** One message on its way, delivered once or several times. */
+class Parcel implements Delivery {
   readonly message: BusMessage;
-  readonly deliveryCount: number;
+  readonly publication: Publication;
+  deliveryCount = 0;
   readonly #letters: LogDeadLetters;
-  readonly #settled: (error: RuntimeError | null) => void;
+  readonly #settle: Settle;
 
   constructor(
-    { message, deliveryCount }: Parcel,
+    message: BusMessage,
+    publication: Publication,
     letters: LogDeadLetters,
-    settled: (error: RuntimeError | null) => void,
+    settle: Settle,
   ) {
     this.message = message;
-    this.deliveryCount = deliveryCount;
+    this.publication = publication;
     this.#letters = letters;
-    this.#settled = settled;
+    this.#settle = settle;
   }
 
   async complete(): Promise<void> {
-    this.#settled(null);
+    this.#settle(this, null);
   }
 
   async abandon({ code, detail }: DeadLetterReason): Promise<void> {
-    this.#settled(new RuntimeError(isErrorCode(code) ? code : 'INTERNAL', detail));
+    this.#settle(this, new RuntimeError(isErrorCode(code) ? code : 'INTERNAL', detail));
   }
 
   async deadLetter(reason: DeadLetterReason): Promise<void> {
     await this.#letters.add(this.message, reason);
-    this.#settled(null);
+    this.#settle(this, null);
   }
 }
 
