@@ -19,7 +19,7 @@ import {
 } from '#runtime';
 import type { Config } from './config.ts';
 import { blobsIn } from './data-folder.ts';
-import type { NodeSurroundings } from './node.ts';
+import type { NodeSurroundings } from './surroundings.ts';
 
 export interface OpenedBus {
   readonly bus: Bus;

@@ -24,24 +24,15 @@ import {
 import {
   type ActorDefinition,
   type Bus,
-  type Clock,
   type HostedProjection,
   host,
-  type Ids,
   type ReadStore,
   Runtime,
-  type Telemetry,
 } from '#runtime';
 import { openBus } from './bus.ts';
 import type { Config } from './config.ts';
 import { logFileIn, makeDataDir, readModelsIn } from './data-folder.ts';
-
-/** What a node takes from the machine. */
-export interface NodeSurroundings {
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly telemetry: Telemetry;
-}
+import type { NodeSurroundings } from './surroundings.ts';
 
 export interface Node extends Backend {
   /** Takes nothing new, and finishes what is in flight; false where it took too long. */

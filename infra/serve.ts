@@ -12,7 +12,8 @@ import { systemClock, systemIds } from '#adapters/system';
 import { errorCatalogue, type RuntimeError, toRuntimeError } from '#runtime';
 import { type Config, readConfig } from './config.ts';
 import { createLogger, LoggedTelemetry } from './logging.ts';
-import { type Node, type NodeSurroundings, openNode } from './node.ts';
+import { type Node, openNode } from './node.ts';
+import type { NodeSurroundings } from './surroundings.ts';
 import { version } from './version.ts';
 
 /** Serves until a signal ends it; then, or after a failure, the process ends. */
