@@ -8,7 +8,6 @@
  * Two connections: one for all that is sent and asked, one for what is consumed, so that neither waits
  * behind the other. Both come back by themselves after an outage.
  */
-import type { ServiceBusClient } from '@azure/service-bus';
 import Long from 'long';
 import {
   type Blobs,
@@ -19,17 +18,16 @@ import {
   type DeliveryHandler,
   type Ids,
   type Limits,
-  RuntimeError,
   limits as standardLimits,
   type Telemetry,
 } from '#runtime';
 import { ClaimChecks } from './claim-check.ts';
-import { type Access, connect } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import { QueuedDeadLetters } from './dead-letters.ts';
 import { checkEntities, type Entities, entitiesOf } from './entities.ts';
-import { goodbye, unavailable } from './failure.ts';
+import { unavailable } from './failure.ts';
 import { Intake } from './intake.ts';
+import { type Access, Line } from './line.ts';
 import { Places } from './places.ts';
 import { Sending } from './sending.ts';
 import { type Outgoing, outgoing } from './wire.ts';
@@ -55,14 +53,22 @@ export interface ServiceBusOptions {
 export async function openServiceBus(options: ServiceBusOptions): Promise<ServiceBus> {
   const limits = { ...standardLimits, ...options.limits };
   const entities = entitiesOf(options.topicName, options.subscriptionName);
-  const client = connect(options.access, limits.busSendMs);
+  const { access, clock, ids } = options;
+  // The line's own patience ends first, so that it hangs up.
+  const line = new Line({ access, timeoutMs: limits.busSendMs * 2, clock, limits });
   try {
-    await checkEntities(client, entities, options.ids);
+    await checkEntities(line, entities, ids);
   } catch (thrown) {
-    await goodbye({ clock: options.clock, limits }, client.close());
+    await line.close();
     throw thrown;
   }
-  return new ServiceBus(options, limits, entities, client);
+  return new ServiceBus(options, limits, entities, line);
+}
+
+interface Consuming {
+  readonly line: Line;
+  readonly consumer: Consumer;
+  readonly intake: Intake;
 }
 
 export class ServiceBus implements Bus {
@@ -70,26 +76,21 @@ export class ServiceBus implements Bus {
   readonly #options: ServiceBusOptions;
   readonly #limits: Limits;
   readonly #entities: Entities;
-  readonly #client: ServiceBusClient;
+  readonly #line: Line;
   readonly #claims: ClaimChecks;
   readonly #sending: Sending;
-  #consuming: { readonly consumer: Consumer; readonly intake: Intake } | null = null;
+  #consuming: Consuming | null = null;
 
-  constructor(
-    options: ServiceBusOptions,
-    limits: Limits,
-    entities: Entities,
-    client: ServiceBusClient,
-  ) {
+  constructor(options: ServiceBusOptions, limits: Limits, entities: Entities, line: Line) {
     this.#options = options;
     this.#limits = limits;
     this.#entities = entities;
-    this.#client = client;
+    this.#line = line;
     this.#claims = new ClaimChecks(options.blobs, limits);
-    const { clock, ids, telemetry } = options;
-    this.#sending = new Sending({ client, topic: entities.topic, clock, limits, telemetry });
+    const { ids, telemetry } = options;
+    this.#sending = new Sending({ line, topic: entities.topic, limits, telemetry });
     this.deadLetters = new QueuedDeadLetters({
-      client,
+      line,
       entities,
       claims: this.#claims,
       send: this.#send,
@@ -111,43 +112,41 @@ export class ServiceBus implements Bus {
   ): Promise<() => Promise<void>> {
     if (this.#consuming !== null) throw new Error('this bus has a consumer already');
     const { access, clock, ids, telemetry } = this.#options;
-    const around = { clock, ids, telemetry, limits: this.#limits, entities: this.#entities };
-    const client = connect(access, this.#limits.shardRequestMs);
+    const limits = this.#limits;
+    // The client asks the broker to answer a request for a shard within this time.
+    const line = new Line({ access, timeoutMs: limits.shardRequestMs, clock, limits });
+    const around = { clock, ids, telemetry, limits, line, entities: this.#entities };
     const places = new Places(inFlightMax);
-    const consumer = new Consumer({ ...around, client, handler, places, claims: this.#claims });
-    const intake = new Intake({ ...around, client, send: this.#send });
-    this.#consuming = { consumer, intake };
+    const consumer = new Consumer({ ...around, handler, places, claims: this.#claims });
+    const intake = new Intake({ ...around, send: this.#send });
     consumer.start();
     intake.start();
-    return async () => {
-      await Promise.all([consumer.stop(), intake.stop()]);
-    };
+    const consuming = { line, consumer, intake };
+    this.#consuming = consuming;
+    return () => stop(consuming);
   }
 
-  /** Asks the broker whether it is there. Throws BUS_UNAVAILABLE after limits.busAnswerMs. */
+  /** Asks the broker whether it is there. Throws BUS_UNAVAILABLE, after limits.busAnswerMs at most. */
   async check(): Promise<void> {
-    const { clock } = this.#options;
-    const patience = new AbortController();
-    const late = clock.sleep(this.#limits.busAnswerMs, patience.signal).then(() => {
-      throw new RuntimeError('BUS_UNAVAILABLE', 'the broker does not answer');
-    });
+    const { topic, subscription } = this.#entities;
+    const receiver = this.#line.client.createReceiver(topic, subscription);
     try {
-      await Promise.race([this.#peek(), late]);
+      await this.#line.ask(() => receiver.peekMessages(1, { fromSequenceNumber: Long.ZERO }));
+    } catch (thrown) {
+      throw unavailable(thrown, `asking for subscription ${subscription}`);
     } finally {
-      patience.abort();
-      await Promise.allSettled([late]);
+      await this.#line.farewell(() => receiver.close());
     }
   }
 
-  /** Sends what was published, stops consuming where that goes on, and hangs up. */
+  /** Stops consuming where that goes on, sends what was published, and hangs up. */
   async close(): Promise<void> {
     const consuming = this.#consuming;
-    if (consuming !== null) {
-      await Promise.all([consuming.consumer.stop(), consuming.intake.stop()]);
-      await consuming.consumer.close();
-    }
-    await this.#sending.close();
-    await goodbye({ clock: this.#options.clock, limits: this.#limits }, this.#client.close());
+    if (consuming !== null) await stop(consuming);
+    await Promise.all([
+      consuming?.consumer.close().then(() => consuming.line.close()),
+      this.#sending.close().then(() => this.#line.close()),
+    ]);
   }
 
   /** Without claim checks all go into the line at once, in the order of the calls. */
@@ -165,16 +164,8 @@ export class ServiceBus implements Bus {
     }
     return checked;
   }
+}
 
-  async #peek(): Promise<void> {
-    const { topic, subscription } = this.#entities;
-    const receiver = this.#client.createReceiver(topic, subscription);
-    try {
-      await receiver.peekMessages(1, { fromSequenceNumber: Long.ZERO });
-    } catch (thrown) {
-      throw unavailable(thrown, `asking for subscription ${subscription}`);
-    } finally {
-      await receiver.close();
-    }
-  }
+async function stop({ consumer, intake }: Consuming): Promise<void> {
+  await Promise.all([consumer.stop(), intake.stop()]);
 }

@@ -8,15 +8,13 @@
  * and a shard that has messages is free only for as long as nobody asks. A dead node's shards are free
  * when their locks run out.
  */
-import type { ServiceBusClient, ServiceBusSessionReceiver } from '@azure/service-bus';
+import type { ServiceBusSessionReceiver } from '@azure/service-bus';
 import { backoffMs, RuntimeError } from '#runtime';
 import type { Entities } from './entities.ts';
-import { goodbye, isNoSession, unavailable } from './failure.ts';
+import { isNoSession, unavailable } from './failure.ts';
 import { Shard, type ShardOptions } from './shard.ts';
 
 export interface ConsumerOptions extends ShardOptions {
-  /** The consumer's own; `close` closes it. */
-  readonly client: ServiceBusClient;
   readonly entities: Entities;
 }
 
@@ -50,10 +48,9 @@ export class Consumer {
     await Promise.all(shards.map(({ ended }) => ended));
   }
 
-  /** Waits for open requests, limits.shardRequestMs at most, and hangs up. Call after `stop`. */
+  /** Waits for open requests to be answered: limits.shardRequestMs at most, as a rule. */
   async close(): Promise<void> {
-    await this.#work;
-    await goodbye(this.#options, this.#options.client.close());
+    await this.#options.line.farewell(() => this.#work);
   }
 
   /** Asks for one shard after the other. */
@@ -88,15 +85,19 @@ export class Consumer {
   }
 
   #next(): Promise<ServiceBusSessionReceiver> {
-    const { client, entities } = this.#options;
-    return client.acceptNextSession(entities.topic, entities.subscription, {
-      maxAutoLockRenewalDurationInMs: 0,
-      skipParsingBodyAsJson: true,
-    });
+    const { entities, limits, line } = this.#options;
+    return line.ask(
+      () =>
+        line.client.acceptNextSession(entities.topic, entities.subscription, {
+          maxAutoLockRenewalDurationInMs: 0,
+          skipParsingBodyAsJson: true,
+        }),
+      limits.shardRequestMs + limits.busAnswerMs,
+    );
   }
 
   async #take(receiver: ServiceBusSessionReceiver): Promise<void> {
-    if (this.#isStopping) return goodbye(this.#options, receiver.close());
+    if (this.#isStopping) return this.#options.line.farewell(() => receiver.close());
     if (receiver.isClosed) throw new RuntimeError('BUS_UNAVAILABLE', 'a shard was lost at once');
     const shard = new Shard(receiver, this.#options);
     this.#shards.add(shard);

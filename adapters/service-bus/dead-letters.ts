@@ -9,11 +9,7 @@
  * A queue gives its letters in order only, so a redrive or a purge first looks (which locks nothing),
  * then locks letters until it has those it wants, and lets the others go.
  */
-import type {
-  ServiceBusClient,
-  ServiceBusReceivedMessage,
-  ServiceBusReceiver,
-} from '@azure/service-bus';
+import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import Long from 'long';
 import { contracts, tenantPattern } from '#actors';
 import {
@@ -26,10 +22,11 @@ import {
 import { type ClaimChecks, claimCheckOf } from './claim-check.ts';
 import type { Entities } from './entities.ts';
 import { unavailable } from './failure.ts';
+import type { Line } from './line.ts';
 import { incoming, luggageOf, type Outgoing, outgoing, textOf, type WireOptions } from './wire.ts';
 
 export interface DeadLetterOptions {
-  readonly client: ServiceBusClient;
+  readonly line: Line;
   readonly entities: Entities;
   readonly claims: ClaimChecks;
   readonly send: (messages: readonly Outgoing[]) => Promise<void>;
@@ -96,13 +93,13 @@ export class QueuedDeadLetters implements DeadLetters {
   redrive(options: Chosen): Promise<number> {
     return this.#move(options, async (letters, receiver) => {
       await this.#options.send(letters.map((received) => this.#again(received)));
-      await Promise.all(letters.map((received) => receiver.completeMessage(received)));
+      await this.#complete(letters, receiver);
     });
   }
 
   purge(options: Chosen): Promise<number> {
     return this.#move(options, async (letters, receiver) => {
-      await Promise.all(letters.map((received) => receiver.completeMessage(received)));
+      await this.#complete(letters, receiver);
       await Promise.all(letters.map((received) => this.#options.claims.forget(received)));
     });
   }
@@ -154,14 +151,16 @@ export class QueuedDeadLetters implements DeadLetters {
       receiver: ServiceBusReceiver,
     ) => Promise<void>,
   ): Promise<number> {
-    const { deadLettersLockedMax } = this.#options.limits;
+    const { line, limits } = this.#options;
     const receiver = this.#receiver(shelf);
     const others: ServiceBusReceivedMessage[] = [];
     let moved = 0;
     try {
-      while (wanted.size > 0 && others.length < deadLettersLockedMax) {
+      while (wanted.size > 0 && others.length < limits.deadLettersLockedMax) {
         const most = Math.min(pageLetters * 4, wanted.size);
-        const page = await receiver.receiveMessages(most, { maxWaitTimeInMs: lockMs });
+        const page = await line.ask(() =>
+          receiver.receiveMessages(most, { maxWaitTimeInMs: lockMs }),
+        );
         if (page.length === 0) break;
         const letters = page.filter(({ sequenceNumber }) => wanted.delete(String(sequenceNumber)));
         others.push(...page.filter((received) => !letters.includes(received)));
@@ -172,9 +171,20 @@ export class QueuedDeadLetters implements DeadLetters {
     } catch (thrown) {
       throw unavailable(thrown, 'moving dead letters');
     } finally {
-      await Promise.allSettled(others.map((received) => receiver.abandonMessage(received)));
-      await Promise.allSettled([receiver.close()]);
+      await line.farewell(() =>
+        Promise.all(others.map((received) => receiver.abandonMessage(received))),
+      );
+      await this.#options.line.farewell(() => receiver.close());
     }
+  }
+
+  async #complete(
+    letters: readonly ServiceBusReceivedMessage[],
+    receiver: ServiceBusReceiver,
+  ): Promise<void> {
+    await this.#options.line.ask(() =>
+      Promise.all(letters.map((received) => receiver.completeMessage(received))),
+    );
   }
 
   /** All letters of a queue from a number on, in its order; none is locked. */
@@ -189,7 +199,7 @@ export class QueuedDeadLetters implements DeadLetters {
         next = last.add(1);
       }
     } finally {
-      await Promise.allSettled([receiver.close()]);
+      await this.#options.line.farewell(() => receiver.close());
     }
   }
 
@@ -207,21 +217,23 @@ export class QueuedDeadLetters implements DeadLetters {
       if (received === undefined || !received.sequenceNumber?.equals(number)) return null;
       return tenantOf(received) === tenantId ? received : null;
     } finally {
-      await Promise.allSettled([receiver.close()]);
+      await this.#options.line.farewell(() => receiver.close());
     }
   }
 
   async #page(receiver: ServiceBusReceiver, most: number, fromSequenceNumber: Long) {
     try {
-      return await receiver.peekMessages(most, { fromSequenceNumber });
+      return await this.#options.line.ask(() =>
+        receiver.peekMessages(most, { fromSequenceNumber }),
+      );
     } catch (thrown) {
       throw unavailable(thrown, 'reading dead letters');
     }
   }
 
   #receiver({ subscription }: Shelf): ServiceBusReceiver {
-    const { client, entities } = this.#options;
-    return client.createReceiver(entities.topic, subscription, {
+    const { entities, line } = this.#options;
+    return line.client.createReceiver(entities.topic, subscription, {
       subQueueType: 'deadLetter',
       skipParsingBodyAsJson: true,
     });

@@ -14,9 +14,10 @@
  * how long a dead node's shards wait for another, 30 s to a minute. MaxDeliveryCount (10) is reached only
  * by a message whose handling ends the process, or outlasts its lock, again and again.
  */
-import type { ServiceBusClient } from '@azure/service-bus';
+import type { RuleProperties } from '@azure/service-bus';
 import { type Ids, RuntimeError } from '#runtime';
 import { brokerCodeOf, told, unavailable } from './failure.ts';
+import type { Line } from './line.ts';
 
 export interface Entities {
   readonly topic: string;
@@ -35,29 +36,28 @@ export function entitiesOf(topic: string, subscription: string): Entities {
  * one message, or BUS_UNAVAILABLE where the broker can't be asked.
  */
 export async function checkEntities(
-  client: ServiceBusClient,
+  line: Line,
   { topic, subscription, intake }: Entities,
   ids: Ids,
 ): Promise<void> {
   const nobodys = `check-${ids.random()}`;
   const mistakes = await Promise.all([
-    topicMistake(client, topic),
+    topicMistake(line, topic),
     mistakeOf(`subscription ${subscription} of ${topic}`, async () => {
-      if (!(await hasSessions(client, topic, subscription, nobodys)))
-        return 'must require sessions';
-      return ruleMistake(client, topic, subscription, 'sys.SessionId IS NOT NULL');
+      if (!(await hasSessions(line, topic, subscription, nobodys))) return 'must require sessions';
+      return ruleMistake(line, topic, subscription, 'sys.SessionId IS NOT NULL');
     }),
     mistakeOf(`subscription ${intake} of ${topic}`, async () => {
-      if (await hasSessions(client, topic, intake, nobodys)) return 'must not require sessions';
-      return ruleMistake(client, topic, intake, 'sys.SessionId IS NULL');
+      if (await hasSessions(line, topic, intake, nobodys)) return 'must not require sessions';
+      return ruleMistake(line, topic, intake, 'sys.SessionId IS NULL');
     }),
   ]);
   refuse(mistakes);
 }
 
 /** Looks whether a topic is there. Throws BUS_REFUSED or BUS_UNAVAILABLE. */
-export async function checkTopic(client: ServiceBusClient, topic: string): Promise<void> {
-  refuse([await topicMistake(client, topic)]);
+export async function checkTopic(line: Line, topic: string): Promise<void> {
+  refuse([await topicMistake(line, topic)]);
 }
 
 function refuse(mistakes: readonly (string | null)[]): void {
@@ -79,14 +79,14 @@ async function mistakeOf(what: string, look: () => Promise<string | null>): Prom
 }
 
 /** Opens a way into the topic. */
-function topicMistake(client: ServiceBusClient, topic: string): Promise<string | null> {
+function topicMistake(line: Line, topic: string): Promise<string | null> {
   return mistakeOf(`topic ${topic}`, async () => {
-    const sender = client.createSender(topic);
+    const sender = line.client.createSender(topic);
     try {
-      await sender.createMessageBatch();
+      await line.ask(() => sender.createMessageBatch());
       return null;
     } finally {
-      await sender.close();
+      await line.farewell(() => sender.close());
     }
   });
 }
@@ -97,14 +97,14 @@ function topicMistake(client: ServiceBusClient, topic: string): Promise<string |
  * client says that the session can't be locked.
  */
 async function hasSessions(
-  client: ServiceBusClient,
+  line: Line,
   topic: string,
   subscription: string,
   nobodys: string,
 ): Promise<boolean> {
   try {
-    const session = await client.acceptSession(topic, subscription, nobodys);
-    await session.close();
+    const session = await line.ask(() => line.client.acceptSession(topic, subscription, nobodys));
+    await line.farewell(() => session.close());
     return true;
   } catch (thrown) {
     const code = brokerCodeOf(thrown);
@@ -116,12 +116,18 @@ async function hasSessions(
 
 /** A rule that takes everything doubles every message, or sends those without a shard astray. */
 async function ruleMistake(
-  client: ServiceBusClient,
+  line: Line,
   topic: string,
   subscription: string,
   expected: string,
 ): Promise<string | null> {
-  for await (const { name, filter } of client.createRuleManager(topic, subscription).listRules()) {
+  const manager = line.client.createRuleManager(topic, subscription);
+  const rules = await line.ask(async () => {
+    const found: RuleProperties[] = [];
+    for await (const rule of manager.listRules()) found.push(rule);
+    return found;
+  });
+  for (const { name, filter } of rules) {
     const isAll = 'sqlExpression' in filter && /^\s*1\s*=\s*1\s*$/.test(filter.sqlExpression ?? '');
     if (isAll) return `takes everything (rule ${name}): its only rule must be ${expected}`;
   }

@@ -6,7 +6,7 @@
  * BUS_REFUSED is for a bus that is opened with names or rights that can't be right.
  */
 import { isServiceBusError } from '@azure/service-bus';
-import { type Clock, type Limits, RuntimeError } from '#runtime';
+import { RuntimeError } from '#runtime';
 
 /** The broker's own code, such as `SessionLockLost`; null for what is not the broker's. */
 export function brokerCodeOf(thrown: unknown): string | null {
@@ -35,18 +35,4 @@ export function told(thrown: unknown, doing: string): string {
 export function isNoSession(thrown: unknown): boolean {
   const code = brokerCodeOf(thrown);
   return code === 'ServiceTimeout' || code === 'SessionCannotBeLocked';
-}
-
-/**
- * Waits for a broker to take note of a goodbye, for limits.busAnswerMs at most; one that is gone takes
- * none. What goes wrong with it is of no use to anybody any more.
- */
-export async function goodbye(
-  { clock, limits }: { readonly clock: Clock; readonly limits: Limits },
-  said: Promise<unknown>,
-): Promise<void> {
-  const patience = new AbortController();
-  const late = clock.sleep(limits.busAnswerMs, patience.signal);
-  await Promise.race([Promise.allSettled([said]), Promise.allSettled([late])]);
-  patience.abort();
 }

@@ -1,4 +1,4 @@
 /** The door of the bus on Azure Service Bus. */
 export { openServiceBus, type ServiceBus, type ServiceBusOptions } from './bus.ts';
-export type { Access } from './connection.ts';
+export type { Access } from './line.ts';
 export { type OutboundTopic, type OutboundTopicOptions, openOutboundTopic } from './outbound.ts';

@@ -6,18 +6,15 @@
  * here; a producer that needs its order kept beyond `extractedAt` sets a session id, and its messages
  * then go to the session subscription as they are.
  */
-import type {
-  ServiceBusClient,
-  ServiceBusReceivedMessage,
-  ServiceBusReceiver,
-} from '@azure/service-bus';
+import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { backoffMs, type Clock, type Ids, type Limits, type Telemetry } from '#runtime';
 import type { Entities } from './entities.ts';
-import { goodbye, unavailable } from './failure.ts';
+import { unavailable } from './failure.ts';
+import type { Line } from './line.ts';
 import { incoming, isOurs, luggageOf, type Outgoing, outgoing } from './wire.ts';
 
 export interface IntakeOptions {
-  readonly client: ServiceBusClient;
+  readonly line: Line;
   readonly entities: Entities;
   readonly send: (messages: readonly Outgoing[]) => Promise<void>;
   readonly clock: Clock;
@@ -26,63 +23,73 @@ export interface IntakeOptions {
   readonly telemetry: Telemetry;
 }
 
+/** A link on which messages come. */
+interface Inflow {
+  readonly receiver: ServiceBusReceiver;
+  readonly subscription: { close(): Promise<void> };
+}
+
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #receiver: ServiceBusReceiver;
   readonly #stopping = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
-  #subscription: { close(): Promise<void> } | null = null;
+  #inflow: Inflow | null = null;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    const { client, entities } = options;
-    this.#receiver = client.createReceiver(entities.topic, entities.intake, {
-      skipParsingBodyAsJson: true,
-    });
   }
 
-  /** The client keeps the link up by itself, over any outage. */
   start(): void {
-    const { limits, telemetry } = this.#options;
-    this.#subscription = this.#receiver.subscribe(
-      {
-        processMessage: (received) => this.#pass(received),
-        processError: async ({ error }) => {
-          telemetry.record({
-            name: 'bus-retried',
-            task: 'intake',
-            error: unavailable(error, 'taking messages without a shard'),
-            attempt: 1,
-          });
-        },
-      },
-      { autoCompleteMessages: false, maxConcurrentCalls: limits.intakeMessagesMax },
-    );
+    this.#open();
+    this.#options.line.whenRenewed(() => this.#open());
   }
 
   /** Takes no more, and resolves when what it has is passed on or left to others. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    if (this.#subscription !== null) await goodbye(this.#options, this.#subscription.close());
+    const { line } = this.#options;
+    await line.farewell(async () => this.#inflow?.subscription.close());
     await Promise.all(this.#underWay);
-    await goodbye(this.#options, this.#receiver.close());
+    await line.farewell(async () => this.#inflow?.receiver.close());
   }
 
-  async #pass(received: ServiceBusReceivedMessage): Promise<void> {
-    const passing = this.#passOn(received);
+  /** The client tries for as long as its connection lasts; a new one is opened anew. */
+  #open(): void {
+    if (this.#stopping.signal.aborted) return;
+    const { entities, limits, line } = this.#options;
+    const receiver = line.client.createReceiver(entities.topic, entities.intake, {
+      skipParsingBodyAsJson: true,
+    });
+    const subscription = receiver.subscribe(
+      {
+        processMessage: (received) => this.#pass(received, receiver),
+        processError: async ({ error }) => {
+          // One that was replaced goes on complaining.
+          if (receiver !== this.#inflow?.receiver) return;
+          this.#tell(error, 'taking messages without a shard');
+        },
+      },
+      { autoCompleteMessages: false, maxConcurrentCalls: limits.intakeMessagesMax },
+    );
+    this.#inflow = { receiver, subscription };
+  }
+
+  async #pass(received: ServiceBusReceivedMessage, receiver: ServiceBusReceiver): Promise<void> {
+    const passing = this.#passOn(received, receiver);
     this.#underWay.add(passing);
     await passing;
     this.#underWay.delete(passing);
   }
 
   /** Never rejects: what is not completed comes again when its lock runs out. */
-  async #passOn(received: ServiceBusReceivedMessage): Promise<void> {
+  async #passOn(received: ServiceBusReceivedMessage, receiver: ServiceBusReceiver): Promise<void> {
     try {
-      if (await this.#sent(received)) await this.#receiver.completeMessage(received);
-      else await this.#receiver.abandonMessage(received);
+      const isSent = await this.#sent(received);
+      await this.#options.line.ask(() =>
+        isSent ? receiver.completeMessage(received) : receiver.abandonMessage(received),
+      );
     } catch (thrown) {
-      const error = unavailable(thrown, 'settling a message without a shard');
-      this.#options.telemetry.record({ name: 'bus-retried', task: 'intake', error, attempt: 1 });
+      this.#tell(thrown, 'settling a message without a shard');
     }
   }
 
@@ -104,12 +111,16 @@ export class Intake {
         telemetry.record({ name: 'intake-routed', messageId, shard });
         return true;
       } catch (thrown) {
-        const error = unavailable(thrown, 'passing a message on to its shard');
-        telemetry.record({ name: 'bus-retried', task: 'intake', error, attempt });
+        this.#tell(thrown, 'passing a message on to its shard', attempt);
       }
       const pauseMs = backoffMs(attempt, backoff, ids.chance());
       await Promise.allSettled([clock.sleep(pauseMs, this.#stopping.signal)]);
     }
     return false;
+  }
+
+  #tell(thrown: unknown, doing: string, attempt = 1): void {
+    const error = unavailable(thrown, doing);
+    this.#options.telemetry.record({ name: 'bus-retried', task: 'intake', error, attempt });
   }
 }

@@ -9,7 +9,6 @@
  * A body above limits.busBodyBytesMax is a claim check, as on the way in (claim-check.ts). Nobody here
  * knows when its last reader is done, so these blobs go by the age that their container is given.
  */
-import type { ServiceBusClient } from '@azure/service-bus';
 import type { OutboundMessage } from '#projections';
 import {
   type Blobs,
@@ -20,9 +19,8 @@ import {
   type Telemetry,
 } from '#runtime';
 import { ClaimChecks } from './claim-check.ts';
-import { type Access, connect } from './connection.ts';
 import { checkTopic } from './entities.ts';
-import { goodbye } from './failure.ts';
+import { type Access, Line } from './line.ts';
 import { Sending } from './sending.ts';
 import { type Outgoing, publisher } from './wire.ts';
 
@@ -38,30 +36,29 @@ export interface OutboundTopicOptions {
 /** Opens the topic. Rejects with BUS_REFUSED, BUS_UNAVAILABLE or CONFIG_INVALID. */
 export async function openOutboundTopic(options: OutboundTopicOptions): Promise<OutboundTopic> {
   const limits = { ...standardLimits, ...options.limits };
-  const client = connect(options.access, limits.busSendMs);
+  const { access, clock } = options;
+  const line = new Line({ access, timeoutMs: limits.busSendMs * 2, clock, limits });
   try {
-    await checkTopic(client, options.topicName);
+    await checkTopic(line, options.topicName);
   } catch (thrown) {
-    await goodbye({ clock: options.clock, limits }, client.close());
+    await line.close();
     throw thrown;
   }
-  return new OutboundTopic(options, limits, client);
+  return new OutboundTopic(options, limits, line);
 }
 
 export class OutboundTopic {
-  readonly #clock: Clock;
   readonly #limits: Limits;
-  readonly #client: ServiceBusClient;
+  readonly #line: Line;
   readonly #claims: ClaimChecks;
   readonly #sending: Sending;
 
-  constructor(options: OutboundTopicOptions, limits: Limits, client: ServiceBusClient) {
-    const { blobs, clock, telemetry, topicName: topic } = options;
-    this.#clock = clock;
+  constructor(options: OutboundTopicOptions, limits: Limits, line: Line) {
+    const { blobs, telemetry, topicName: topic } = options;
     this.#limits = limits;
-    this.#client = client;
+    this.#line = line;
     this.#claims = new ClaimChecks(blobs, limits);
-    this.#sending = new Sending({ client, topic, clock, limits, telemetry });
+    this.#sending = new Sending({ line, topic, limits, telemetry });
   }
 
   /** Resolves when all are stored, in order. Throws as `Bus.publish`. */
@@ -76,7 +73,7 @@ export class OutboundTopic {
 
   async close(): Promise<void> {
     await this.#sending.close();
-    await goodbye({ clock: this.#clock, limits: this.#limits }, this.#client.close());
+    await this.#line.close();
   }
 
   #written({ id, stream, tenantId, type, body, ...trace }: OutboundMessage): Outgoing {

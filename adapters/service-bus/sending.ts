@@ -6,7 +6,7 @@
  * Order: batches are sent one after the other, in the order of asking, so a batch that is repeated is
  * not overtaken. A batch under load carries hundreds of messages, one at a time carries one.
  */
-import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
 import {
   BrokenCircuitError,
   ConsecutiveBreaker,
@@ -17,8 +17,9 @@ import {
   retry,
   wrap,
 } from 'cockatiel';
-import { type Clock, type Limits, RuntimeError, type Telemetry, toRuntimeError } from '#runtime';
-import { goodbye, unavailable } from './failure.ts';
+import { type Limits, RuntimeError, type Telemetry, toRuntimeError } from '#runtime';
+import { unavailable } from './failure.ts';
+import type { Line } from './line.ts';
 
 /** Messages that were asked for together, and who waits for them. */
 interface Order {
@@ -30,16 +31,15 @@ interface Order {
 }
 
 export interface SendingOptions {
-  readonly client: ServiceBusClient;
+  readonly line: Line;
   readonly topic: string;
-  readonly clock: Clock;
   readonly limits: Limits;
   readonly telemetry: Telemetry;
 }
 
 export class Sending {
   readonly #options: SendingOptions;
-  readonly #sender: ServiceBusSender;
+  #sender: ServiceBusSender;
   readonly #policy: IPolicy;
   #orders: Order[] = [];
   #waiting = 0;
@@ -48,7 +48,11 @@ export class Sending {
 
   constructor(options: SendingOptions) {
     this.#options = options;
-    this.#sender = options.client.createSender(options.topic);
+    const { line, topic } = options;
+    this.#sender = line.client.createSender(topic);
+    line.whenRenewed(() => {
+      this.#sender = line.client.createSender(topic);
+    });
     this.#policy = policyOf(options);
   }
 
@@ -80,7 +84,7 @@ export class Sending {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#work;
-    await goodbye(this.#options, this.#sender.close());
+    await this.#options.line.farewell(() => this.#sender.close());
   }
 
   /** Never rejects: whatever goes wrong reaches those who wait. */
@@ -90,9 +94,9 @@ export class Sending {
     while (this.#orders.length > 0) {
       let taken: readonly Order[] = this.#orders.slice(0, 1);
       try {
-        const batch = await this.#policy.execute(() => this.#attempt(() => this.#newBatch()));
+        const batch = await this.#insist(() => this.#sender.createMessageBatch());
         taken = this.#fill(batch);
-        await this.#policy.execute(() => this.#attempt(() => this.#sender.sendMessages(batch)));
+        await this.#insist(() => this.#sender.sendMessages(batch));
         for (const { messages, next, stored } of taken) if (next === messages.length) stored();
         this.#orders = this.#orders.filter(({ messages, next }) => next < messages.length);
       } catch (thrown) {
@@ -102,10 +106,6 @@ export class Sending {
       }
     }
     this.#work = null;
-  }
-
-  #newBatch() {
-    return this.#sender.createMessageBatch();
   }
 
   /** Moves what fits from the line into a batch; answers the orders that have something in it. */
@@ -125,12 +125,15 @@ export class Sending {
     return taken;
   }
 
-  async #attempt<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (thrown) {
-      throw unavailable(thrown, `sending to ${this.#options.topic}`);
-    }
+  #insist<T>(work: () => Promise<T>): Promise<T> {
+    const { limits, line, topic } = this.#options;
+    return this.#policy.execute(async () => {
+      try {
+        return await line.ask(work, limits.busSendMs);
+      } catch (thrown) {
+        throw unavailable(thrown, `sending to ${topic}`);
+      }
+    });
   }
 }
 

@@ -31,12 +31,14 @@ import {
   toRuntimeError,
 } from '#runtime';
 import { type ClaimChecks, claimCheckOf } from './claim-check.ts';
-import { goodbye, unavailable } from './failure.ts';
+import { unavailable } from './failure.ts';
+import type { Line } from './line.ts';
 import type { Places } from './places.ts';
 import { SessionLock } from './session-lock.ts';
 import { incoming } from './wire.ts';
 
 export interface ShardOptions {
+  readonly line: Line;
   readonly handler: DeliveryHandler;
   readonly places: Places;
   readonly claims: ClaimChecks;
@@ -193,25 +195,26 @@ export class Shard {
   async #redeem(parcel: Parcel): Promise<void> {
     const delivery = this.#deliveryOf(parcel, incoming(parcel.received));
     this.#isRedeeming = true;
-    let message: BusMessage;
-    try {
-      message = await this.#options.claims.redeem(parcel.received);
-    } catch (thrown) {
-      const error = toRuntimeError(thrown);
-      if (error.retryable) throw error;
-      const { code, message: detail } = error;
-      this.#options.telemetry.record({
-        name: 'message-dead-lettered',
-        messageId: delivery.message.messageId,
-        code,
-      });
-      return await delivery.deadLetter({ code, detail });
-    } finally {
+    const message = await this.#whole(parcel, delivery).finally(() => {
       this.#isRedeeming = false;
-      // After this message has been handed over, or was refused.
-      queueMicrotask(this.#pump);
+    });
+    const handled = message && this.#options.handler({ ...delivery, message });
+    this.#pump();
+    await handled;
+  }
+
+  /** The message with its body; null where that is gone, and then it is a dead letter. */
+  async #whole({ received }: Parcel, delivery: Delivery): Promise<BusMessage | null> {
+    try {
+      return await this.#options.claims.redeem(received);
+    } catch (thrown) {
+      const { code, message: detail, retryable } = toRuntimeError(thrown);
+      if (retryable) throw thrown;
+      await delivery.deadLetter({ code, detail });
+      const { messageId } = delivery.message;
+      this.#options.telemetry.record({ name: 'message-dead-lettered', messageId, code });
+      return null;
     }
-    return this.#options.handler({ ...delivery, message });
   }
 
   #handled(parcel: Parcel): void {
@@ -309,7 +312,7 @@ export class Shard {
 
   async #giveBack(): Promise<void> {
     this.#phase = 'gone';
-    await goodbye(this.#options, this.#receiver.close());
+    await this.#options.line.farewell(() => this.#receiver.close());
     this.#finish(this.#leaving);
   }
 
@@ -324,7 +327,7 @@ export class Shard {
       error,
       attempt: 1,
     });
-    void goodbye(this.#options, this.#receiver.close()).then(() => this.#finish('lost'));
+    void this.#options.line.farewell(() => this.#receiver.close()).then(() => this.#finish('lost'));
   }
 
   #finish(reason: Leaving | 'lost'): void {

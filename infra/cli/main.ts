@@ -48,6 +48,35 @@ URL when it is ready; its log goes to stderr, as JSON.
     await serve();
   });
 
+program
+  .command('service-bus')
+  .description('Serve a local Service Bus to develop against, until Ctrl-C ends it.')
+  .option('--host <host>', 'where it listens', '127.0.0.1')
+  .option('--port <port>', '0 for any free one', position, 5672)
+  .option('--file <path>', 'where messages are kept (default: in memory)')
+  .option('--config <path>', "entities, in the format of Microsoft's emulator")
+  .addHelpText(
+    'after',
+    `
+The unmodified Azure clients of any language talk to it over AMQP. It prints its connection string;
+without --config it has the topic and the subscriptions that a node needs. For development only.
+
+  $ cognisync service-bus --file data/service-bus.sqlite
+  $ SERVICE_BUS_CONNECTION_STRING='Endpoint=sb://127.0.0.1:5672;…' cognisync start`,
+  )
+  .action(async (options: BrokerFlags) => {
+    const { serveBroker } = await import('../service-bus-local/serve-broker.ts');
+    const { host, port, file, config: configFile } = options;
+    await orComplain({}, () => serveBroker({ host, port, file, configFile }));
+  });
+
+interface BrokerFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly file?: string;
+  readonly config?: string;
+}
+
 remote('ingest')
   .description('Send webhooks and commands from files.')
   .argument('<file...>', 'JSON and NDJSON files, folders of them, or `samples`')
@@ -118,7 +147,7 @@ remote('entity')
   .addHelpText(
     'after',
     `
-For a key or a name instead of an id, it shows which entities may be meant.
+A key will do, too; for other words it shows which entities may be meant.
 
   $ cognisync entity ACME-12
   $ cognisync entity 'jira:acme.atlassian.net:issue:10012' --json`,

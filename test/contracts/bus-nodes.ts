@@ -250,7 +250,7 @@ export function describeBusNodes(name: string, make: () => Promise<BrokerUnderTe
       const log = new MemoryLog();
       const runtimes = [first, second].map(({ bus }) => runtimeOn(bus, log));
       for (const runtime of runtimes) await runtime.start();
-      const rounds = 12;
+      const rounds = 9;
       for (let n = 0; n < rounds; n++) {
         await insist(
           first.bus,
@@ -259,7 +259,12 @@ export function describeBusNodes(name: string, make: () => Promise<BrokerUnderTe
         if (n % 3 !== 1) continue;
         const node = n % 2 === 0 ? first : second;
         node.cut();
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await until('the break is felt', () =>
+          node.bus.publish([messageFor('another', n)]).then(
+            () => false,
+            () => true,
+          ),
+        );
         node.mend();
       }
       await until(

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Wire {
   readonly port: number;
-  /** Nothing passes any more, and nobody is told: the peer seems to have stopped answering. */
+  /** Nothing passes any more, new connections too, and nobody is told: the peer does not answer. */
   freeze(): void;
   /** Every connection breaks, and new ones are refused until it is mended. */
   cut(): void;
@@ -15,41 +15,48 @@ export interface Wire {
 
 export async function openWire(targetPort: number): Promise<Wire> {
   const pairs = new Set<readonly [Socket, Socket]>();
-  let isWhole = true;
+  let state: 'whole' | 'frozen' | 'cut' = 'whole';
+  const mute = new Set<Socket>();
   const breakAll = () => {
     for (const pair of pairs) for (const socket of pair) socket.destroy();
+    for (const socket of mute) socket.destroy();
   };
   const server = createServer((near) => {
-    if (!isWhole) return near.destroy();
+    if (state === 'cut') return near.destroy();
+    if (state === 'frozen') {
+      mute.add(near.on('error', () => near.destroy()).on('close', () => mute.delete(near)));
+      return;
+    }
     const far = connect(targetPort, '127.0.0.1');
     const pair = [near, far] as const;
     pairs.add(pair);
+    far.on('close', () => pairs.delete(pair));
     for (const [from, to] of [pair, [far, near] as const]) {
       from.setNoDelay(true);
       from.pipe(to);
-      // Broken is what this wire is for; the other end hears of it.
-      from.on('error', () => to.destroy());
-      from.on('close', () => {
-        to.destroy();
-        pairs.delete(pair);
-      });
+      const end = () => {
+        if (state !== 'frozen') to.destroy();
+      };
+      // Broken is what this wire is for; the other end hears of it, unless nothing passes.
+      from.on('error', end).on('close', end);
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
     freeze: () => {
+      state = 'frozen';
       for (const [near, far] of pairs) {
         near.unpipe(far).pause();
         far.unpipe(near).pause();
       }
     },
     cut: () => {
-      isWhole = false;
+      state = 'cut';
       breakAll();
     },
     mend: () => {
-      isWhole = true;
+      state = 'whole';
       breakAll();
     },
     close: async () => {
