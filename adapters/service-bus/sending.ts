@@ -6,7 +6,11 @@
  * Order: batches are sent one after the other, in the order of asking, so a batch that is repeated is
  * not overtaken. A batch under load carries hundreds of messages, one at a time carries one.
  */
-import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import type {
+  ServiceBusMessage,
+  ServiceBusMessageBatch,
+  ServiceBusSender,
+} from '@azure/service-bus';
 import {
   BrokenCircuitError,
   ConsecutiveBreaker,
@@ -28,6 +32,12 @@ interface Order {
   readonly failed: (error: RuntimeError) => void;
   /** The first that is in no batch yet. */
   next: number;
+}
+
+/** What goes together: a batch, and the orders that stand or fall with it, the first in the line. */
+interface Parcel {
+  batch: ServiceBusMessageBatch | null;
+  orders: readonly Order[];
 }
 
 export interface SendingOptions {
@@ -92,24 +102,40 @@ export class Sending {
     // After the publishes of this moment, so that they share the first batch.
     await Promise.resolve();
     while (this.#orders.length > 0) {
-      let taken: readonly Order[] = this.#orders.slice(0, 1);
+      // Where no batch can be made, nobody in the line can be served.
+      const parcel: Parcel = { batch: null, orders: this.#orders };
       try {
-        const batch = await this.#insist(() => this.#sender.createMessageBatch());
-        taken = this.#fill(batch);
-        await this.#insist(() => this.#sender.sendMessages(batch));
-        for (const { messages, next, stored } of taken) if (next === messages.length) stored();
-        this.#orders = this.#orders.filter(({ messages, next }) => next < messages.length);
+        await this.#policy.execute(() => this.#attempt(parcel));
+        const done = parcel.orders.filter(({ messages, next }) => next === messages.length);
+        this.#orders = this.#orders.slice(done.length);
+        for (const { stored } of done) stored();
       } catch (thrown) {
         const error = failureOf(thrown, this.#options.topic);
-        for (const { failed } of taken) failed(error);
-        this.#orders = this.#orders.filter((order) => !taken.includes(order));
+        this.#orders = this.#orders.slice(parcel.orders.length);
+        for (const { failed } of parcel.orders) failed(error);
       }
     }
     this.#work = null;
   }
 
-  /** Moves what fits from the line into a batch; answers the orders that have something in it. */
-  #fill(batch: { tryAddMessage(message: ServiceBusMessage): boolean }): readonly Order[] {
+  /** Sends a batch, filled by the first attempt that could make one. */
+  async #attempt(parcel: Parcel): Promise<void> {
+    const { limits, line, topic } = this.#options;
+    try {
+      if (parcel.batch === null) {
+        const batch = await line.ask(() => this.#sender.createMessageBatch(), limits.busSendMs);
+        this.#fill(parcel, batch);
+        parcel.batch = batch;
+      }
+      const { batch } = parcel;
+      await line.ask(() => this.#sender.sendMessages(batch), limits.busSendMs);
+    } catch (thrown) {
+      throw unavailable(thrown, `sending to ${topic}`);
+    }
+  }
+
+  /** Moves what fits from the line into a batch. */
+  #fill(parcel: Parcel, batch: ServiceBusMessageBatch): void {
     const taken: Order[] = [];
     for (const order of this.#orders) {
       const first = order.next;
@@ -118,22 +144,11 @@ export class Sending {
         order.next += 1;
       }
       if (order.next > first) taken.push(order);
-      if (order.next === order.messages.length) continue;
-      if (taken.length > 0) break;
-      throw new RuntimeError('MESSAGE_TOO_LARGE', `the broker takes no message of this size`);
+      if (order.next < order.messages.length) break;
     }
-    return taken;
-  }
-
-  #insist<T>(work: () => Promise<T>): Promise<T> {
-    const { limits, line, topic } = this.#options;
-    return this.#policy.execute(async () => {
-      try {
-        return await line.ask(work, limits.busSendMs);
-      } catch (thrown) {
-        throw unavailable(thrown, `sending to ${topic}`);
-      }
-    });
+    parcel.orders = taken.length > 0 ? taken : this.#orders.slice(0, 1);
+    if (batch.count > 0) return;
+    throw new RuntimeError('MESSAGE_TOO_LARGE', 'the broker takes no message of this size');
   }
 }
 

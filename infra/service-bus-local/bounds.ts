@@ -17,6 +17,11 @@ export const brokerBounds = {
   messageOverheadBytes: 256,
   /** Bodies kept in memory, so that what is delivered soon is not read back. At it: it is read back. */
   cachedBytesMax: 64 * mebibyte,
+  /** What a queue hands out within a turn. At it: the rest is for the next, after this was written. */
+  handedBytesMax: 8 * mebibyte,
+  /** What waits in a connection for a client that reads slowly. At it: it gets nothing more until it
+   *  has read some. */
+  unsentBytesMax: 16 * mebibyte,
   /** Queues, topics and subscriptions together. Above: CONFIG_INVALID. */
   entitiesMax: 1_000,
   /** Connections at a time. Above: the newest is closed with QuotaExceeded. */

@@ -5,12 +5,19 @@
  */
 import { parseArgs } from 'node:util';
 import { activate } from './activate.ts';
+import { bus } from './bus.ts';
 import { contract } from './contract.ts';
 import { ingest } from './ingest.ts';
 import { replay } from './replay.ts';
 import { type Benchmark, machine, table, versions } from './report.ts';
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { contract, ingest, activate, replay };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  contract,
+  ingest,
+  activate,
+  replay,
+  bus,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

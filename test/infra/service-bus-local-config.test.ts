@@ -230,7 +230,7 @@ describe('the configuration', () => {
       topic?.subscriptions.map(({ name, requiresSession }) => [name, requiresSession]),
     ).toEqual([
       ['knowledge-graph-subscription', true],
-      ['intake', false],
+      ['knowledge-graph-subscription-intake', false],
     ]);
   });
 });

@@ -145,6 +145,33 @@ describe('sending and receiving', () => {
     expect(await receiver.receiveMessages(2, { maxWaitTimeInMs: 20 })).toEqual([]);
   });
 
+  it('does all of it with bodies that are in the store alone', async () => {
+    await begin({ queues: [queue('orders')], bounds: { cachedBytesMax: 0 } });
+    const sender = client.createSender('orders');
+    await sender.sendMessages(['a', 'b', 'c', 'd'].map((body) => ({ body })));
+    await sender.scheduleMessages({ body: 'e' }, new Date());
+    const receiver = client.createReceiver('orders');
+    const [a, b] = await receive(receiver, 2);
+    await receiver.abandonMessage(a!, { x: 1 });
+    await receiver.deferMessage(b!);
+    const deleting = client.createReceiver('orders', { receiveMode: 'receiveAndDelete' });
+    const got = await receive(deleting, 4);
+    expect(bodies(got)).toEqual(['a', 'c', 'd', 'e']);
+    expect(got[0]?.applicationProperties).toEqual({ x: 1 });
+    expect(bodies(await deleting.receiveDeferredMessages(b!.sequenceNumber!))).toEqual(['b']);
+    expect(await receiver.peekMessages(1)).toEqual([]);
+  });
+
+  it('hands out more than a turn may hold, and to one who reads slowly no more than he reads', async () => {
+    const small = { handedBytesMax: 20_000, unsentBytesMax: 100_000 };
+    await begin({ queues: [queue('orders')], bounds: small });
+    const sender = client.createSender('orders');
+    for (let n = 0; n < 60; n += 1) await sender.sendMessages({ body: 'x'.repeat(200_000) });
+    expect(await receive(client.createReceiver('orders'), 30)).toHaveLength(30);
+    const deleting = client.createReceiver('orders', { receiveMode: 'receiveAndDelete' });
+    expect(await receive(deleting, 30)).toHaveLength(30);
+  });
+
   it('holds more unsettled messages than one window, without standing still', async () => {
     await begin();
     const sender = client.createSender('orders');

@@ -48,7 +48,7 @@ export async function openRudeBroker(): Promise<RudeBroker> {
   container.on('sender_open', ({ sender }: EventContext) => {
     sender!.set_source(sender!.source);
     sender!.set_target(sender!.target);
-    replies.set(String(sender!.target?.address), sender!);
+    replies.set(sender!.name, sender!);
   });
   container.on('receiver_open', ({ receiver }: EventContext) =>
     receiver!.set_target(receiver!.target),

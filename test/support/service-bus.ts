@@ -109,6 +109,7 @@ export interface TestBroker {
   readonly connectionString: string;
   /** One more node; all have the same blobs, unless told otherwise. */
   open(parts?: NodeParts): Promise<TestNode>;
+  /** Once, however often it is called. */
   close(): Promise<void>;
 }
 
@@ -116,11 +117,15 @@ export async function openTestBroker(parts: TopicParts = {}): Promise<TestBroker
   const config = readBrokerConfig(JSON.stringify(emulatorConfig(parts)));
   const broker = await openBroker({ port: 0, file: undefined, config });
   const blobs = new MemoryBlobs();
+  let closed: Promise<void> | undefined;
   return {
     broker,
     connectionString: broker.connectionString,
     open: (node = {}) => openTestNode(broker, { blobs, ...node }),
-    close: () => broker.close(),
+    close: () => {
+      closed ??= broker.close();
+      return closed;
+    },
   };
 }
 

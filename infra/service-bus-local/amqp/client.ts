@@ -53,6 +53,11 @@ export class Client {
     connection.on('receiver_close', ({ receiver }: EventContext) => this.#count(receiver!, -1));
   }
 
+  /** The client has read what waited for it. */
+  resume(): void {
+    for (const outlet of this.#outlets) outlet.resume();
+  }
+
   /** The connection is gone. */
   close(): void {
     for (const { close } of this.#attached.values()) close();

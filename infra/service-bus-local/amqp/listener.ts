@@ -81,6 +81,7 @@ function serve(
   >;
   const connection = accept(container, socket, { max_frame_size, idle_time_out, channel_max });
   const client = new Client(exchange, connection);
+  socket.on('drain', () => client.resume());
   socket.once('close', () => {
     client.close();
     forget(connection);

@@ -14,7 +14,15 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { Receiver } from '../exchange/receiver.ts';
 import type { Settlement } from '../exchange/settling.ts';
 import { deliveryTag } from './lock-token.ts';
-import { answerDrain, errorOf, inside, outcomeOf, roomInWindow, settle } from './rhea.ts';
+import {
+  answerDrain,
+  errorOf,
+  inside,
+  outcomeOf,
+  roomInWindow,
+  settle,
+  unsentBytes,
+} from './rhea.ts';
 
 const settledBySender = 1;
 
@@ -45,17 +53,22 @@ export class Outlet implements Receiver {
     this.session = session;
     this.#isOpen = true;
     this.entity.receivers.push(this);
-    const touch = () => this.#exchange.turn.touch(this.entity);
-    this.#sender.on('sender_flow', touch);
+    this.#sender.on('sender_flow', () => this.resume());
     this.#settlesOn('accepted', () => ({ kind: 'complete' }));
     this.#settlesOn('released', () => ({ kind: 'abandon', properties: {} }));
     this.#settlesOn('modified', modification);
     this.#settlesOn('rejected', rejection);
-    touch();
+    this.resume();
+  }
+
+  /** There may be room again. */
+  resume(): void {
+    this.#exchange.turn.touch(this.entity);
   }
 
   get room(): number {
     if (!this.#isOpen) return 0;
+    if (unsentBytes(this.#sender) > this.#exchange.bounds.unsentBytesMax) return 0;
     return Math.min(this.#limit - this.#used, roomInWindow(this.#sender)) - this.promised;
   }
 

@@ -134,6 +134,11 @@ export function roomInWindow(link: object): number {
   return inside(link).session.outgoing.available();
 }
 
+/** Bytes that wait in the link's connection until the client reads. */
+export function unsentBytes({ connection }: Sender): number {
+  return (connection as unknown as { socket: { writableLength: number } }).socket.writableLength;
+}
+
 /** R3: uses up the client's credit and tells it so, after what has been sent before. */
 export function answerDrain(sender: Sender): void {
   const link = inside(sender);

@@ -45,7 +45,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
     const bodies = new Bodies(store, bounds.cachedBytesMax);
     const sending = new Sending(turn, bodies, bounds);
     const settling = new Settling(turn, bodies, bounds.messageOverheadBytes);
-    const handing = new Handing(turn, bodies, settling);
+    const handing = new Handing(turn, bodies, settling, bounds.handedBytesMax);
     const looking = new Looking({ turn, store, bodies, settling, handing, bounds });
     const keeping = new Keeping(turn, bounds);
     turn.begin({

@@ -20,7 +20,8 @@ import type {
 import { Duplicates } from '../core/duplicates.ts';
 import { Queue } from '../core/queue.ts';
 import { Schedule } from '../core/schedule.ts';
-import { ruleOf } from '../filter/rule.ts';
+import { type Rule, ruleOf } from '../filter/rule.ts';
+import { FilterMistake } from '../filter/subject.ts';
 import { entityIdMax } from '../store/format.ts';
 import type { Store } from '../store/store.ts';
 import { QueueEntity, type Subscription, TopicEntity } from './entity.ts';
@@ -44,7 +45,7 @@ export class Namespace {
   constructor(store: Store, config: BrokerConfig, bounds: BrokerBounds) {
     this.#store = store;
     this.#bounds = bounds;
-    for (const queue of config.queues) this.#addQueue(queue.name, queue, true);
+    for (const queue of config.queues) this.#add(this.#queue(queue.name, queue, true), null);
     for (const topic of config.topics) this.#addTopic(topic);
     if (this.#byPath.size > bounds.entitiesMax) {
       throw new RuntimeError('CONFIG_INVALID', `at most ${bounds.entitiesMax} entities`);
@@ -65,36 +66,43 @@ export class Namespace {
   }
 
   #addTopic(topic: TopicConfig): void {
-    const subscriptions = topic.subscriptions.map((each) => {
-      const path = `${topic.name}/Subscriptions/${each.name}`;
-      const entity = this.#queue(path, each, false);
-      const { rules, expressionCharsMax } = { rules: each.rules, ...this.#bounds };
-      const definitions = this.#store.rules(entity.storeId, rules);
-      const byName = definitions.map(
-        (rule) => [rule.name, ruleOf(rule, expressionCharsMax)] as const,
-      );
-      const subscription = { entity, rules: new Map(byName) };
+    const subscriptions = topic.subscriptions.map((config) => {
+      const path = `${topic.name}/Subscriptions/${config.name}`;
+      const entity = this.#queue(path, config, false);
+      const subscription = { entity, rules: this.#rules(entity, config) };
       this.#add(entity, subscription);
       return subscription;
     });
-    const { identity, schedule } = this.#begin(topic.name);
+    const { identity, schedule } = this.#stored(topic.name);
     const duplicates = this.#duplicates(identity.storeId, topic.duplicateWindowMs);
     const { timeToLiveMs } = topic;
     const parts = { timeToLiveMs, subscriptions, schedule, duplicates };
     this.#add(new TopicEntity(identity, parts), null);
   }
 
-  #addQueue(path: string, config: QueueConfig, isSendable: boolean): void {
-    this.#add(this.#queue(path, config, isSendable), null);
+  #rules({ path, storeId }: QueueEntity, { rules }: SubscriptionConfig): Map<string, Rule> {
+    const kept = this.#store.rules(storeId, rules);
+    try {
+      return new Map(
+        kept.map((rule) => [rule.name, ruleOf(rule, this.#bounds.expressionCharsMax)]),
+      );
+    } catch (cause) {
+      if (!(cause instanceof FilterMistake)) throw cause;
+      throw new RuntimeError('CONFIG_INVALID', `a rule of ${path}: ${cause.message}`, { cause });
+    }
   }
 
   #add(entity: QueueEntity | TopicEntity, subscription: Subscription | null): void {
-    this.#byPath.set(entity.path.toLowerCase(), { entity, subscription });
+    const key = entity.path.toLowerCase();
+    if (this.#byPath.has(key)) {
+      throw new RuntimeError('CONFIG_INVALID', `two entities have the address '${key}'`);
+    }
+    this.#byPath.set(key, { entity, subscription });
   }
 
   #queue(path: string, config: QueueConfig | SubscriptionConfig, isSendable: boolean): QueueEntity {
     const dead = this.#deadLetters(`${path}${deadLetterSuffix}`, config.lockMs);
-    const { identity, queue, schedule } = this.#begin(path, config);
+    const { identity, queue, schedule } = this.#stored(path, config);
     const duplicateWindowMs = 'duplicateWindowMs' in config ? config.duplicateWindowMs : null;
     return new QueueEntity(identity, {
       queue,
@@ -107,7 +115,7 @@ export class Namespace {
 
   #deadLetters(path: string, lockMs: number): QueueEntity {
     const settings = { lockMs, deliveriesMax: Number.POSITIVE_INFINITY, requiresSession: false };
-    const { identity, queue } = this.#begin(path, settings);
+    const { identity, queue } = this.#stored(path, settings);
     const traits = { timeToLiveMs: Number.POSITIVE_INFINITY, keepsExpired: false };
     const parts = { queue, traits, dead: null, schedule: null, duplicates: null };
     const entity = new QueueEntity(identity, parts);
@@ -116,7 +124,7 @@ export class Namespace {
   }
 
   /** What the store has of an entity. */
-  #begin(path: string, settings = { lockMs: 1, deliveriesMax: 1, requiresSession: false }) {
+  #stored(path: string, settings = { lockMs: 1, deliveriesMax: 1, requiresSession: false }) {
     const { id: storeId, sequence: lastSequence } = this.#store.entity(path.toLowerCase());
     if (storeId > entityIdMax) {
       throw new RuntimeError(

@@ -5,7 +5,7 @@
  *     write ─▶ everything planned becomes one transaction, one fsync
  *     tell ──▶ each plan is carried out in memory and its client answered; or, if the store refused,
  *              undone and the refusal told
- *     serve ─▶ queues that changed hand out what they have                 ── planned more? ─▶ write
+ *     serve ─▶ queues that changed hand out what they have; what that plans is for the next turn
  *
  * T1: nobody is told that something is done before it is durable. T2: a plan is told of exactly once.
  * T3: plans are told of in the order of their making. T4: after the store refused, nothing that is due
@@ -107,12 +107,10 @@ export class Turn {
         if (entity.nextDeadline <= now) this.#try(() => duties.due(entity, now));
       }
     }
-    do {
-      this.#write();
-      const changed = [...this.#changed];
-      this.#changed.clear();
-      for (const entity of changed) this.#try(() => duties.serve(entity, now));
-    } while (this.#plans.length > 0);
+    this.#write();
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const entity of changed) this.#try(() => duties.serve(entity, now));
     this.#setAlarm();
   }
 
