@@ -9,7 +9,7 @@
  * when their locks run out.
  */
 import type { ServiceBusSessionReceiver } from '@azure/service-bus';
-import { backoffMs, RuntimeError } from '#runtime';
+import { backoffMs } from '#runtime';
 import type { Entities } from './entities.ts';
 import { isNoSession, unavailable } from './failure.ts';
 import { Shard, type ShardOptions } from './shard.ts';
@@ -65,12 +65,9 @@ export class Consumer {
       const askedMs = clock.now();
       this.#requests += 1;
       try {
-        const receiver = await this.#next();
-        this.#requests -= 1;
+        await this.#take(await this.#next());
         failures = 0;
-        await this.#take(receiver);
       } catch (thrown) {
-        this.#requests -= 1;
         // One that comes back at once, empty or not, must not be repeated at once.
         const isLate = clock.now() - askedMs >= limits.shardRequestMs / 2;
         if (isNoSession(thrown) && isLate) continue;
@@ -80,6 +77,8 @@ export class Consumer {
           telemetry.record({ name: 'bus-retried', task: 'ask', error, attempt: failures });
         }
         await this.#rest(backoffMs(failures, backoff, ids.chance()));
+      } finally {
+        this.#requests -= 1;
       }
     }
   }
@@ -91,6 +90,7 @@ export class Consumer {
         line.client.acceptNextSession(entities.topic, entities.subscription, {
           maxAutoLockRenewalDurationInMs: 0,
           skipParsingBodyAsJson: true,
+          skipConvertingDate: true,
         }),
       limits.shardRequestMs + limits.busAnswerMs,
     );
@@ -98,7 +98,6 @@ export class Consumer {
 
   async #take(receiver: ServiceBusSessionReceiver): Promise<void> {
     if (this.#isStopping) return this.#options.line.farewell(() => receiver.close());
-    if (receiver.isClosed) throw new RuntimeError('BUS_UNAVAILABLE', 'a shard was lost at once');
     const shard = new Shard(receiver, this.#options);
     this.#shards.add(shard);
     void shard.ended.then(() => this.#shards.delete(shard));

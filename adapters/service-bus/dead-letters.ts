@@ -236,6 +236,7 @@ export class QueuedDeadLetters implements DeadLetters {
     return line.client.createReceiver(entities.topic, subscription, {
       subQueueType: 'deadLetter',
       skipParsingBodyAsJson: true,
+      skipConvertingDate: true,
     });
   }
 

@@ -4,7 +4,7 @@
  * Every node takes part. A crash between the two publishes it twice, with the same id and body; it has
  * no effect twice. Messages that came without a session have no order in the broker, so they get none
  * here; a producer that needs its order kept beyond `extractedAt` sets a session id, and its messages
- * then go to the session subscription as they are.
+ * then go to the session subscription as they are (few ids: each costs a node what a shard costs).
  */
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { backoffMs, type Clock, type Ids, type Limits, type Telemetry } from '#runtime';
@@ -59,6 +59,7 @@ export class Intake {
     const { entities, limits, line } = this.#options;
     const receiver = line.client.createReceiver(entities.topic, entities.intake, {
       skipParsingBodyAsJson: true,
+      skipConvertingDate: true,
     });
     const subscription = receiver.subscribe(
       {

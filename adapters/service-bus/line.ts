@@ -113,16 +113,13 @@ export class Line {
     this.#look()?.destroy(new RuntimeError('SHUTTING_DOWN', 'the line is closed'));
   }
 
-  /**
-   * The socket of the connection that stands now; one that was not seen before is prepared. Without
-   * delay: the client writes an attach in several pieces, each of which would wait for the one before to
-   * be acknowledged (40 ms; a shard takes three).
-   */
+  /** The socket of the connection that stands now; one that was not seen before is prepared. */
   #look(): Socket | undefined {
     const inside = this.#client as unknown as ClientInside;
     const socket = inside._connectionContext?.connection?._connection?.socket;
     if (socket !== undefined && socket !== this.#socket) {
-      this.#socket = socket.setNoDelay(true).once('close', () => this.#broke(socket));
+      this.#socket = socket.once('close', () => this.#broke(socket));
+      writeTogether(socket);
     }
     return socket;
   }
@@ -138,6 +135,22 @@ export class Line {
     for (const reject of this.#waiting) reject(error);
     for (const callback of this.#onRenewal) callback();
   }
+}
+
+/**
+ * The client's protocol library writes frame by frame. What is written in one turn of the event loop
+ * goes out together, and then without delay: else the second of two small writes would wait for the first
+ * to be acknowledged (40 ms, three times for every shard), or every settlement would be a packet.
+ */
+function writeTogether(socket: Socket): void {
+  const write = socket.write.bind(socket);
+  socket.setNoDelay(true).write = ((...parts: Parameters<typeof write>) => {
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      setImmediate(() => socket.uncork());
+    }
+    return write(...parts);
+  }) as typeof socket.write;
 }
 
 /** Everything is tried once: repeating is for those who know what may be repeated. */

@@ -108,17 +108,19 @@ export class Shard {
 
   /** Lets messages come. */
   begin(): void {
-    this.#options.telemetry.record({ name: 'shard-taken', shard: this.id });
-    this.#receiver.subscribe(
-      {
-        processMessage: (received) => this.#arrive(received),
-        processError: async ({ error }) => this.#lose(error),
-      },
-      {
-        autoCompleteMessages: false,
-        maxConcurrentCalls: this.#options.limits.shardMessagesMax,
-      },
-    );
+    const { limits, telemetry } = this.#options;
+    telemetry.record({ name: 'shard-taken', shard: this.id });
+    const processMessage = (received: ServiceBusReceivedMessage) => this.#arrive(received);
+    const processError = async ({ error }: { error: Error }) => this.#lose(error);
+    try {
+      this.#receiver.subscribe(
+        { processMessage, processError },
+        { autoCompleteMessages: false, maxConcurrentCalls: limits.shardMessagesMax },
+      );
+    } catch (thrown) {
+      // Its link broke since it was given.
+      this.#lose(unavailable(thrown, `taking shard ${this.id}`));
+    }
   }
 
   /** Called every now and then: keeps the lock, and leaves when it is time. */

@@ -19,6 +19,12 @@ export const brokerBounds = {
   cachedBytesMax: 64 * mebibyte,
   /** What a queue hands out within a turn. At it: the rest is for the next, after this was written. */
   handedBytesMax: 8 * mebibyte,
+  /** Messages of one queue that expire, lose their lock or arrive in one turn. At it: the rest is for
+   *  the next turn. */
+  dueMax: 250,
+  /** What properties that are changed on the way may make of a message, beyond what it may be when it
+   *  is sent. Above: the settlement is refused with MessageSizeExceeded. */
+  alteredBytesMax: 64 * kibibyte,
   /** What waits in a connection for a client that reads slowly. At it: it gets nothing more until it
    *  has read some. */
   unsentBytesMax: 16 * mebibyte,

@@ -160,6 +160,31 @@ describe('a client that is told why', () => {
     });
   });
 
+  it('makes a message larger by its properties than it may be', async () => {
+    const clock = new ManualClock(Date.now());
+    const bounds = { messageBytesMax: 2_000, alteredBytesMax: 500 };
+    await begin({ queues: [queue('orders', { deliveriesMax: 2 })], bounds, clock });
+    const client = broker.client();
+    await client.createSender('orders').sendMessages({ body: 'x'.repeat(1_500) });
+    const receiver = client.createReceiver('orders');
+    const tooLarge = { code: 'MessageSizeExceeded' };
+    const [first] = await receive(receiver, 1);
+    const abandoning = receiver.abandonMessage(first!, { long: 'y'.repeat(2_000) });
+    await expect(abandoning).rejects.toMatchObject(tooLarge);
+    await clock.advance(60_000);
+    const [second] = await receive(receiver, 1);
+    const burying = receiver.deadLetterMessage(second!, {
+      deadLetterReason: 'z'.repeat(2_000),
+      deadLetterErrorDescription: '',
+    });
+    await expect(burying).rejects.toMatchObject(tooLarge);
+    await clock.advance(60_000);
+    const letters = client.createReceiver('orders', { subQueueType: 'deadLetter' });
+    expect(await receive(letters, 1)).toMatchObject([
+      { deadLetterReason: 'MaxDeliveryCountExceeded' },
+    ]);
+  });
+
   it('sends more ids than duplicate detection remembers', async () => {
     const clock = new ManualClock(Date.now());
     const orders = queue('orders', { duplicateWindowMs: 60_000 });

@@ -31,7 +31,10 @@ export interface TopicParts {
   /** Properties of the session subscription or the intake, and their rules, in place of the right ones. */
   readonly session?: SubscriptionParts;
   readonly intake?: SubscriptionParts;
+  /** Further topics, with one session subscription `all` each. */
   readonly others?: readonly string[];
+  /** Names of topics of this shape, each for one test; by default one. */
+  readonly topics?: readonly string[];
 }
 
 type SubscriptionParts = { readonly requiresSession?: boolean; readonly rule?: string } | null;
@@ -75,10 +78,12 @@ export function emulatorConfig(parts: TopicParts = {}): object {
     Subscriptions: subscriptions,
   });
   const topics = [
-    topic(topicName, [
-      ...subscription(subscriptionName, true, parts.session),
-      ...subscription(`${subscriptionName}-intake`, false, parts.intake),
-    ]),
+    ...(parts.topics ?? [topicName]).map((name) =>
+      topic(name, [
+        ...subscription(subscriptionName, true, parts.session),
+        ...subscription(`${subscriptionName}-intake`, false, parts.intake),
+      ]),
+    ),
     ...(parts.others ?? []).map((name) => topic(name, subscription('all', true, { rule: '1=1' }))),
   ];
   return {
@@ -90,6 +95,7 @@ export function emulatorConfig(parts: TopicParts = {}): object {
 }
 
 export interface NodeParts {
+  readonly topic?: string;
   readonly blobs?: Blobs;
   readonly limits?: Partial<Limits>;
 }
@@ -129,16 +135,22 @@ export async function openTestBroker(parts: TopicParts = {}): Promise<TestBroker
   };
 }
 
+export interface BrokerPlace {
+  readonly connectionString: string;
+  readonly port: number;
+  readonly host?: string;
+}
+
 export async function openTestNode(
-  { connectionString, port }: Pick<Broker, 'connectionString' | 'port'>,
-  { blobs = new MemoryBlobs(), limits = {} }: NodeParts,
+  { connectionString, port, host }: BrokerPlace,
+  { topic = topicName, blobs = new MemoryBlobs(), limits = {} }: NodeParts,
 ): Promise<TestNode> {
-  const wire = await openWire(port);
+  const wire = await openWire(port, host);
   const telemetry = new Recorder();
   const access: Access = { connectionString: throughWire(connectionString, wire.port) };
   const bus = await openServiceBus({
     access,
-    topicName,
+    topicName: topic,
     subscriptionName,
     blobs,
     clock: systemClock,
@@ -167,5 +179,5 @@ export async function openTestNode(
 }
 
 export function throughWire(connectionString: string, port: number): string {
-  return connectionString.replace(/(Endpoint=sb:\/\/[^:;/]+):\d+/, `$1:${port}`);
+  return connectionString.replace(/Endpoint=sb:\/\/[^:;/]+:\d+/, `Endpoint=sb://127.0.0.1:${port}`);
 }

@@ -13,7 +13,7 @@ export interface Wire {
   close(): Promise<void>;
 }
 
-export async function openWire(targetPort: number): Promise<Wire> {
+export async function openWire(targetPort: number, targetHost = '127.0.0.1'): Promise<Wire> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let state: 'whole' | 'frozen' | 'cut' = 'whole';
   const mute = new Set<Socket>();
@@ -27,7 +27,7 @@ export async function openWire(targetPort: number): Promise<Wire> {
       mute.add(near.on('error', () => near.destroy()).on('close', () => mute.delete(near)));
       return;
     }
-    const far = connect(targetPort, '127.0.0.1');
+    const far = connect(targetPort, targetHost);
     const pair = [near, far] as const;
     pairs.add(pair);
     far.on('close', () => pairs.delete(pair));

@@ -5,12 +5,11 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Container } from 'rhea';
 import { RuntimeError } from '#runtime';
 import { conditions, Refusal } from '../core/refusal.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { Client } from './client.ts';
-import { accept, errorOf, forget, newContainer } from './rhea.ts';
+import { accept, errorOf, forget } from './rhea.ts';
 
 export interface Listener {
   readonly port: number;
@@ -31,20 +30,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const { exchange, host, port } = options;
   const { bounds } = exchange;
   const sockets = new Set<Socket>();
-  const container = newContainer('cognisync-service-bus', {
-    max_frame_size: bounds.frameBytesMax,
-    idle_time_out: bounds.idleMs,
-    channel_max: Math.min(bounds.channelsMax, 65_535),
-    session_buffer_size: bounds.windowTransfersMax,
-    reconnect: false,
-    tcp_no_delay: true,
-    receiver_options: { autoaccept: false, credit_window: bounds.senderCredit },
-    sender_options: { treat_modified_as_released: false },
-  });
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    serve(container, socket, options, sockets.size > bounds.connectionsMax);
+    serve(socket, options, sockets.size > bounds.connectionsMax);
   });
   await listening(server, host, port);
   return {
@@ -68,18 +57,19 @@ async function listening(server: Server, host: string, port: number): Promise<vo
   }
 }
 
-function serve(
-  container: Container,
-  socket: Socket,
-  { exchange, report }: ListenerOptions,
-  isTooMany: boolean,
-): void {
+function serve(socket: Socket, { exchange, report }: ListenerOptions, isTooMany: boolean): void {
   writeTogether(socket);
-  const { max_frame_size, idle_time_out, channel_max } = container.options as Record<
-    string,
-    number
-  >;
-  const connection = accept(container, socket, { max_frame_size, idle_time_out, channel_max });
+  const { bounds } = exchange;
+  const connection = accept('cognisync-service-bus', socket, {
+    max_frame_size: bounds.frameBytesMax,
+    idle_time_out: bounds.idleMs,
+    channel_max: Math.min(bounds.channelsMax, 65_535),
+    session_buffer_size: bounds.windowTransfersMax,
+    reconnect: false,
+    tcp_no_delay: true,
+    receiver_options: { autoaccept: false, credit_window: bounds.senderCredit },
+    sender_options: { treat_modified_as_released: false },
+  });
   const client = new Client(exchange, connection);
   socket.on('drain', () => client.resume());
   socket.once('close', () => {
@@ -89,7 +79,7 @@ function serve(
   // After rhea's own listener: what it waits for is in memory until the frame is whole.
   socket.on('data', () => {
     const { frame_size } = connection as unknown as { readonly frame_size?: number };
-    if (frame_size !== undefined && frame_size > exchange.bounds.frameBytesMax) socket.destroy();
+    if (frame_size !== undefined && frame_size > bounds.frameBytesMax) socket.destroy();
   });
   // Bytes that are no AMQP, and a client that just went, are its own affair. Anything else is ours.
   connection.on('protocol_error', () => socket.destroy());

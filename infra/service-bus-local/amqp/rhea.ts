@@ -10,17 +10,13 @@
  * R4 `settle`: after the sender has settled nothing comes back, but rhea keeps the delivery until
  * something does, and its window closes.
  */
-import rhea, { type Connection, type Container, type Delivery, type Sender } from 'rhea';
+import rhea, { type Connection, type Delivery, type Sender } from 'rhea';
 import type { Refusal } from '../core/refusal.ts';
 
-export function newContainer(id: string, options: Record<string, unknown>): Container {
-  return rhea.create_container({ id, ...options } as never);
-}
-
 /** Takes a socket as a client's connection. */
-export function accept(container: Container, socket: object, options: object): Connection {
+export function accept(id: string, socket: object, options: object): Connection {
   // A server's connection differs from a client's only in that it does not connect.
-  const connection = container.create_connection(options as never);
+  const connection = rhea.create_container({ id }).create_connection(options as never);
   (connection as unknown as { accept(socket: object): void }).accept(socket);
   return connection;
 }

@@ -207,10 +207,12 @@ export class Queue {
     return message.deliveryCount + 1 >= this.settings.deliveriesMax;
   }
 
-  /** Ends what has become due by now. */
-  overdue(now: number): readonly Overdue[] {
+  /** Ends what has become due by now, about so much of it; the rest is still due. */
+  overdue(now: number, countMax = Number.POSITIVE_INFINITY): readonly Overdue[] {
     const found: Overdue[] = [];
-    for (let due = this.#agenda.take(now); due !== undefined; due = this.#agenda.take(now)) {
+    while (found.length < countMax) {
+      const due = this.#agenda.take(now);
+      if (due === undefined) break;
       if (due.kind === 'session') this.#loseSession(due.of, found);
       else if (due.kind === 'lock') this.#failDelivery(due.of, found);
       else this.#expire(due.of, found);

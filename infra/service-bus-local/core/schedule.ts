@@ -42,10 +42,12 @@ export class Schedule {
     this.#agenda.add(entry, this.#entries.size);
   }
 
-  /** Claims those whose time has come, in the order of their times. */
-  due(now: number): readonly Scheduled[] {
+  /** Claims those whose time has come, in the order of their times, at most so many. */
+  due(now: number, countMax = Number.POSITIVE_INFINITY): readonly Scheduled[] {
     const found: Scheduled[] = [];
-    for (let entry = this.#agenda.take(now); entry !== undefined; entry = this.#agenda.take(now)) {
+    while (found.length < countMax) {
+      const entry = this.#agenda.take(now);
+      if (entry === undefined) break;
       entry.state = 'settling';
       found.push(entry.scheduled);
     }

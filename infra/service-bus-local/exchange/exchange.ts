@@ -44,14 +44,15 @@ export function openExchange(options: ExchangeOptions): Exchange {
     const turn = new Turn({ store, clock, entities: namespace.entities, report });
     const bodies = new Bodies(store, bounds.cachedBytesMax);
     const sending = new Sending(turn, bodies, bounds);
-    const settling = new Settling(turn, bodies, bounds.messageOverheadBytes);
+    const settling = new Settling(turn, bodies, bounds);
     const handing = new Handing(turn, bodies, settling, bounds.handedBytesMax);
     const looking = new Looking({ turn, store, bodies, settling, handing, bounds });
     const keeping = new Keeping(turn, bounds);
     turn.begin({
       due(entity, now) {
-        if (entity.schedule !== null) sending.arrive(entity, entity.schedule.due(now));
-        if (entity.kind === 'queue') settling.end(entity, entity.queue.overdue(now));
+        if (entity.schedule !== null)
+          sending.arrive(entity, entity.schedule.due(now, bounds.dueMax));
+        if (entity.kind === 'queue') settling.end(entity, entity.queue.overdue(now, bounds.dueMax));
       },
       serve: (entity, now) => handing.serve(entity, now),
     });

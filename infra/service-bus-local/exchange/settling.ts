@@ -2,7 +2,7 @@
  * How messages leave: completed, given back, put aside, made dead letters; and what becomes of them
  * when a lock or a life ends by itself.
  */
-
+import type { BrokerBounds } from '../bounds.ts';
 import type { Message } from '../core/message.ts';
 import type { Overdue } from '../core/queue.ts';
 import { asRefusal, conditions, Refusal } from '../core/refusal.ts';
@@ -25,6 +25,8 @@ export type Settlement =
 /** The second half of a plan on a claimed message. */
 interface Step {
   readonly changes: readonly Change[];
+  /** What the message becomes; null where it stays as it is, or goes. */
+  readonly bytes: Buffer | null;
   done(): void;
 }
 
@@ -37,12 +39,12 @@ interface Altered {
 export class Settling {
   readonly #turn: Turn;
   readonly #bodies: Bodies;
-  readonly #overheadBytes: number;
+  readonly #bounds: BrokerBounds;
 
-  constructor(turn: Turn, bodies: Bodies, overheadBytes: number) {
+  constructor(turn: Turn, bodies: Bodies, bounds: BrokerBounds) {
     this.#turn = turn;
     this.#bodies = bodies;
-    this.#overheadBytes = overheadBytes;
+    this.#bounds = bounds;
   }
 
   /** Settles the message that a lock holds. Replies when that is durable. */
@@ -55,7 +57,9 @@ export class Settling {
       return;
     }
     try {
-      this.#plan(entity, message, this.#stepOf(entity, message, settlement), reply);
+      const step = this.#stepOf(entity, message, settlement);
+      this.#checkSize(step);
+      this.#plan(entity, message, step, reply);
     } catch (thrown) {
       entity.queue.restore(message);
       reply(asRefusal(thrown));
@@ -125,9 +129,18 @@ export class Settling {
     return this.#change(entity, message, { state, deliveryCount: deliveryCount + 1, properties });
   }
 
+  /** Of what a client changed; what the broker itself adds is little, and must not fail. */
+  #checkSize({ bytes }: Step): void {
+    const { messageBytesMax, alteredBytesMax } = this.#bounds;
+    if (bytes === null || bytes.length <= messageBytesMax + alteredBytesMax) return;
+    const text = 'The changed properties make the message larger than it may be.';
+    throw new Refusal(conditions.tooLarge, text);
+  }
+
   #removal(entity: QueueEntity, message: Message): Step {
     return {
       changes: [dropOf(entity, message.sequence)],
+      bytes: null,
       done: () => this.#remove(entity, message),
     };
   }
@@ -150,10 +163,11 @@ export class Settling {
         dropOf(entity, sequence),
         { kind: 'put', entity: dead.storeId, message: stored, bytes },
       ],
+      bytes,
       done: () => {
         this.#remove(entity, message);
         this.#bodies.keep(dead, sequence, bytes);
-        const weight = bytes.length + this.#overheadBytes;
+        const weight = this.#weight(bytes);
         dead.queue.admit({ ...arrival, sessionId, bytes: weight, isDeferred: false });
         this.#turn.touch(dead);
       },
@@ -169,15 +183,20 @@ export class Settling {
     const mark = { kind: 'mark', entity: entity.storeId, sequence, state, deliveryCount } as const;
     return {
       changes: [{ ...mark, bytes }],
+      bytes,
       done: () => {
         if (bytes !== null) {
           this.#bodies.keep(entity, sequence, bytes);
-          entity.queue.resize(message, bytes.length + this.#overheadBytes);
+          entity.queue.resize(message, this.#weight(bytes));
         }
         if (state === 'deferred') entity.queue.putAside(message, deliveryCount);
         else entity.queue.giveBack(message, deliveryCount);
       },
     };
+  }
+
+  #weight(bytes: Buffer): number {
+    return bytes.length + this.#bounds.messageOverheadBytes;
   }
 
   /** A delivery failed by itself: memory has it already, and nobody waits for the store. */
