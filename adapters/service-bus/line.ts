@@ -36,6 +36,10 @@ interface ClientInside {
   };
 }
 
+/** The first look for a connection in the making, and the longest time between two later ones. */
+const firstLookMs = 5;
+const lookMs = 250;
+
 export class Line {
   readonly #options: LineOptions;
   /** Of those who asked and wait. */
@@ -75,7 +79,7 @@ export class Line {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#waiting.add(reject);
     question().then(resolve, reject);
-    this.#options.clock.sleep(patienceMs, patience.signal).then(
+    this.#watch(patienceMs, patience.signal).then(
       () => {
         const error = new RuntimeError('BUS_UNAVAILABLE', 'the broker does not answer');
         reject(error);
@@ -111,6 +115,16 @@ export class Line {
     await this.farewell(() => this.#client.close());
     // With an error, or the client's protocol library would not take note.
     this.#look()?.destroy(new RuntimeError('SHUTTING_DOWN', 'the line is closed'));
+  }
+
+  /** Resolves when the time is over; looks meanwhile for the connection, which may only be in the making. */
+  async #watch(ms: number, signal: AbortSignal): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; ) {
+      const stepMs = Math.min(ms - passedMs, Math.max(firstLookMs, passedMs), lookMs);
+      await this.#options.clock.sleep(stepMs, signal);
+      this.#look();
+      passedMs += stepMs;
+    }
   }
 
   /** The socket of the connection that stands now; one that was not seen before is prepared. */

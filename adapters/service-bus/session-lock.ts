@@ -2,8 +2,9 @@
  * The lock of one session, renewed at half of its time for as long as it is tended.
  *
  * The client's own renewal stops silently when it fails once; this one tries again until the lock has
- * run out, and then says so. Times are the broker's by our clock: two minutes apart or more, and a lock
- * looks lost, or lasts longer than it does. Both cost deliveries, not messages.
+ * run out, and then says so. When that is, the broker says by its clock, so ours may be wrong by less
+ * than a lock lasts. A time that no lock can last tells that it is wrong by more; then the lock is taken
+ * for the shortest there is, and renewed more often than it must be.
  */
 import type { ServiceBusSessionReceiver } from '@azure/service-bus';
 import type { Clock, Telemetry } from '#runtime';
@@ -16,13 +17,16 @@ interface LockOptions {
 
 /** Between two attempts to renew a lock that could not be renewed. */
 const pauseMs = 500;
+/** Azure's bounds of a lock duration. */
+const shortestMs = 5_000;
+const longestMs = 5 * 60_000;
 
 export class SessionLock {
   readonly #receiver: ServiceBusSessionReceiver;
   readonly #clock: Clock;
   readonly #telemetry: Telemetry;
-  #untilMs: number;
-  #renewAtMs: number;
+  #untilMs = 0;
+  #renewAtMs = 0;
   #isRenewing = false;
   #isRefused = false;
 
@@ -30,8 +34,7 @@ export class SessionLock {
     this.#receiver = receiver;
     this.#clock = clock;
     this.#telemetry = telemetry;
-    this.#untilMs = receiver.sessionLockedUntilUtc.getTime();
-    this.#renewAtMs = this.#halfTime();
+    this.#begin(receiver.sessionLockedUntilUtc);
   }
 
   /** It has run out, or the broker says that it is another's. */
@@ -48,8 +51,7 @@ export class SessionLock {
 
   async #renew(): Promise<void> {
     try {
-      this.#untilMs = (await this.#receiver.renewSessionLock()).getTime();
-      this.#renewAtMs = this.#halfTime();
+      this.#begin(await this.#receiver.renewSessionLock());
     } catch (thrown) {
       this.#isRefused = brokerCodeOf(thrown) === 'SessionLockLost';
       this.#renewAtMs = this.#clock.now() + pauseMs;
@@ -61,8 +63,11 @@ export class SessionLock {
     }
   }
 
-  #halfTime(): number {
+  #begin(until: Date): void {
     const nowMs = this.#clock.now();
-    return nowMs + Math.max(0, this.#untilMs - nowMs) / 2;
+    const toldMs = until.getTime() - nowMs;
+    const lastsMs = toldMs > 0 && toldMs <= longestMs ? toldMs : shortestMs;
+    this.#untilMs = nowMs + lastsMs;
+    this.#renewAtMs = nowMs + lastsMs / 2;
   }
 }

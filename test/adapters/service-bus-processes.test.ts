@@ -62,7 +62,7 @@ async function effects(): Promise<ReadonlyMap<string, number>> {
   }
 }
 
-const total = 400;
+const total = 160;
 
 async function allOnce(): Promise<void> {
   await until('all messages are recorded', async () => (await effects()).size >= total, 40_000);

@@ -106,12 +106,26 @@ describe('sending', () => {
     expect(attempts).toBe(1);
   });
 
+  it.each(['at the first token', 'in mid-batch'])(
+    'hears at once that a broker hung up, %s',
+    async (when) => {
+      // Longer than the test may take: what is waited for is not the patience.
+      const { sending } = sendingWith({ busSendMs: 120_000 });
+      let hangUps = 1;
+      if (when === 'at the first token') broker.hangUpsAtToken = hangUps--;
+      broker.onSent = (sent) => {
+        if (hangUps-- > 0) sent.hangUp();
+        else sent.delivery.accept();
+      };
+      await sending.send([message(1)]);
+    },
+  );
+
   it.each([
     [
       'closes the link',
       (sent: Parameters<RudeBroker['onSent']>[0]) => sent.closeLink('amqp:link:detach-forced'),
     ],
-    ['hangs up', (sent: Parameters<RudeBroker['onSent']>[0]) => sent.hangUp()],
     ['does not answer', () => undefined],
   ])('goes on when a broker %s in mid-batch', async (_, offend) => {
     const { sending } = sendingWith();

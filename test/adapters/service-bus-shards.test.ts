@@ -1,6 +1,7 @@
 /** What one node does with the shards in its hands, its dead letters, and its health. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryBlobs } from '#adapters/memory';
+import { systemClock } from '#adapters/system';
 import { type Delivery, limits, RuntimeError } from '#runtime';
 import { createEntity, onTheBus } from '#test/messages';
 import { openTestBroker, type TestBroker, type TestNode } from '#test/service-bus';
@@ -113,6 +114,33 @@ describe('shards', () => {
     expect(outcomes).toEqual(['BUS_UNAVAILABLE']);
     await until('nothing is left', async () => node.telemetry.all('shard-released').length > 1);
     expect(node.telemetry.all('shard-released')[0]).toMatchObject({ reason: 'lost' });
+  });
+
+  it.each([-60, 60])('are held by a node whose clock is %i minutes wrong', async (minutes) => {
+    const wrong = { ...systemClock, now: () => Date.now() + minutes * 60_000 };
+    const node = await setUp({ lockSeconds: 5 }, { clock: wrong, limits: { shardTurnMs: 60_000 } });
+    let done = 0;
+    await consume(node, async (delivery) => {
+      await delivery.complete();
+      done += 1;
+    });
+    await node.bus.publish([messageFor('issue-1', 0), messageFor('issue-1', 1)]);
+    await until('both are done', () => done === 2);
+    await node.telemetry.first('shard-released', ({ reason }) => reason === 'quiet');
+    expect(node.telemetry.all('shard-released').map(({ reason }) => reason)).toEqual(['quiet']);
+  });
+
+  it('fail a settlement that is not answered when their lock runs out', async () => {
+    const node = await setUp({ lockSeconds: 1 }, { limits: { busAnswerMs: 2_500 } });
+    const outcomes: string[] = [];
+    await consume(node, async (delivery) => {
+      node.wire.freeze();
+      await delivery.complete().catch(({ code }) => outcomes.push(code));
+    });
+    await node.bus.publish([messageFor('issue-1')]);
+    await until('it failed', () => outcomes.length > 0, 2_200);
+    expect(outcomes).toEqual(['BUS_UNAVAILABLE']);
+    node.cut();
   });
 
   it('whose message ends its node again and again give it up with the broker’s reason', async () => {
@@ -254,9 +282,8 @@ describe('a health check', () => {
         () => false,
       ),
     );
-    node.wire.freeze();
+    node.wire.stall();
     await expect(node.bus.check()).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' });
-    node.mend();
     await until('it is well again', () =>
       node.bus.check().then(
         () => true,

@@ -511,7 +511,8 @@ describe('opening', () => {
 
 describe('an intake without its rule', () => {
   it('is told apart even when the rule is lost while a node runs: nothing goes round', async () => {
-    await setUp();
+    // Duplicate detection would end the circle as well.
+    await setUp({ detectsDuplicates: false });
     const node = await open();
     const came = await consume(node);
     const rules = client.createRuleManager(topicName, `${subscriptionName}-intake`);

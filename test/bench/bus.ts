@@ -19,7 +19,7 @@ import { until } from '#test/until';
 import type { Benchmark, Result } from './report.ts';
 import { command, inFolder } from './rig.ts';
 
-const count = 20_000;
+const count = 40_000;
 const warmUp = 3_000;
 const patienceMs = 120_000;
 /** Messages of one publish, and publishes under way: a busy producer. */

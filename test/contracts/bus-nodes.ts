@@ -135,7 +135,8 @@ export function describeBusNodes(name: string, make: () => Promise<BrokerUnderTe
       const load = (async () => {
         for (; isBusy; sent++) await publish(first, sent, sent + 1);
       })();
-      await until('the first has work', () => starts.length > 0);
+      const isEverywhere = () => new Set(starts.map(({ actor }) => actor)).size === actors.length;
+      await until('the first has every shard', isEverywhere);
       await consume(second, 'second');
       await until(
         'the second has its share',
@@ -212,16 +213,17 @@ export function describeBusNodes(name: string, make: () => Promise<BrokerUnderTe
 
     it('keeps the lock of a message that takes longer than a lock lasts', async () => {
       const [first, second] = [await open(), await open()];
+      let settled = 0;
       const slow = async (delivery: Delivery) => {
         await new Promise((resolve) => setTimeout(resolve, under.lockMs * 1.5));
         await delivery.complete();
+        settled += 1;
       };
       await consume(first, 'first', slow);
-      await first.bus.publish([messageFor('issue-1', 0)]);
-      await until('the first has it', () => starts.length === 1);
+      await first.bus.publish([messageFor('issue-1', 0), messageFor('issue-1', 1)]);
+      await until('the first has both', () => starts.length === 2);
       await consume(second, 'second');
-      await first.bus.publish([messageFor('issue-1', 1)]);
-      await until('what follows came', () => startsOf('issue-1').includes(1), 20_000);
+      await until('both are settled', () => settled === 2, 20_000);
       expect(startsOf('issue-1')).toEqual([0, 1]);
     });
 

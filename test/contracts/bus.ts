@@ -114,6 +114,10 @@ export function describeBus(name: string, make: () => Promise<BusUnderTest>): vo
       expect(Uint8Array.from(seen.get('exact/5')!.body as Uint8Array)).toEqual(bytes);
     });
 
+    it('is well when it is asked', async () => {
+      await bus.check();
+    });
+
     it('publishes nothing at all', async () => {
       await bus.publish([]);
     });

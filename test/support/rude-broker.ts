@@ -16,6 +16,8 @@ export interface Sent {
 
 export interface RudeBroker {
   readonly connectionString: string;
+  /** How many clients that show their token it hangs up on. */
+  hangUpsAtToken: number;
   /** What it does with what is sent to an entity; by default nothing, for ever. */
   onSent: (sent: Sent) => void;
   close(): Promise<void>;
@@ -39,6 +41,7 @@ export async function openRudeBroker(): Promise<RudeBroker> {
   const { port } = server.address() as AddressInfo;
   const rude: RudeBroker = {
     connectionString: `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=k;SharedAccessKey=x;UseDevelopmentEmulator=true;`,
+    hangUpsAtToken: 0,
     onSent: () => undefined,
     close: async () => {
       server.close();
@@ -55,6 +58,7 @@ export async function openRudeBroker(): Promise<RudeBroker> {
   );
   container.on('message', ({ connection, delivery, message, receiver }: EventContext) => {
     if (receiver?.target?.address === '$cbs') {
+      if (rude.hangUpsAtToken-- > 0) return breakOf(connection);
       delivery!.accept();
       replies.get(String(message?.reply_to))?.send({
         correlation_id: message?.message_id,

@@ -3,7 +3,7 @@
 import { MemoryBlobs } from '#adapters/memory';
 import { type Access, openServiceBus, type ServiceBus } from '#adapters/service-bus';
 import { systemClock, systemIds } from '#adapters/system';
-import type { Blobs, Limits } from '#runtime';
+import type { Blobs, Clock, Limits } from '#runtime';
 import { type Broker, openBroker } from '../../infra/service-bus-local/broker.ts';
 import { readBrokerConfig } from '../../infra/service-bus-local/config/emulator-config.ts';
 import { Recorder } from './telemetry.ts';
@@ -96,6 +96,7 @@ export function emulatorConfig(parts: TopicParts = {}): object {
 
 export interface NodeParts {
   readonly topic?: string;
+  readonly clock?: Clock;
   readonly blobs?: Blobs;
   readonly limits?: Partial<Limits>;
 }
@@ -143,7 +144,7 @@ export interface BrokerPlace {
 
 export async function openTestNode(
   { connectionString, port, host }: BrokerPlace,
-  { topic = topicName, blobs = new MemoryBlobs(), limits = {} }: NodeParts,
+  { topic = topicName, clock = systemClock, blobs = new MemoryBlobs(), limits = {} }: NodeParts,
 ): Promise<TestNode> {
   const wire = await openWire(port, host);
   const telemetry = new Recorder();
@@ -153,7 +154,7 @@ export async function openTestNode(
     topicName: topic,
     subscriptionName,
     blobs,
-    clock: systemClock,
+    clock,
     ids: systemIds,
     telemetry,
     limits: { ...quickLimits, ...limits },

@@ -6,6 +6,8 @@ export interface Wire {
   readonly port: number;
   /** Nothing passes any more, new connections too, and nobody is told: the peer does not answer. */
   freeze(): void;
+  /** Those connections that stand pass nothing any more; new ones pass. */
+  stall(): void;
   /** Every connection breaks, and new ones are refused until it is mended. */
   cut(): void;
   /** New connections pass again; frozen ones break. */
@@ -42,15 +44,19 @@ export async function openWire(targetPort: number, targetHost = '127.0.0.1'): Pr
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const stall = () => {
+    for (const [near, far] of pairs) {
+      near.unpipe(far).pause();
+      far.unpipe(near).pause();
+    }
+  };
   return {
     port: (server.address() as AddressInfo).port,
     freeze: () => {
       state = 'frozen';
-      for (const [near, far] of pairs) {
-        near.unpipe(far).pause();
-        far.unpipe(near).pause();
-      }
+      stall();
     },
+    stall,
     cut: () => {
       state = 'cut';
       breakAll();
