@@ -101,6 +101,12 @@ export function readConfig(env: Environment = environment()): Config {
   );
   const serviceBus = serviceBusIn(reading);
   const blobs = blobsFrom(reading);
+  if (isShared(serviceBus) && !blobs.connectionString && !blobs.accountUrl) {
+    reading.warnings.push(
+      'Service Bus is configured and no BLOB_STORAGE_*: bodies too large for it lie in DATA_DIR, ' +
+        'where nodes on other machines do not see them',
+    );
+  }
   const redis = redisIn(reading);
   const connections = connectionsIn(reading, place);
   reading.finish();
@@ -156,6 +162,12 @@ function serviceBusIn(reading: Reading): Config['serviceBus'] {
     subscriptionName: subscriptionName ?? 'knowledge-graph-subscription',
     ...(outboundTopicName && { outboundTopicName }),
   };
+}
+
+/** Whether nodes of several machines may be on it; a local broker serves one. */
+function isShared({ connectionString, namespace }: Config['serviceBus']): boolean {
+  if (connectionString === undefined) return namespace !== undefined;
+  return !/UseDevelopmentEmulator=true/i.test(connectionString.reveal());
 }
 
 function blobsFrom(reading: Reading): Config['blobs'] {

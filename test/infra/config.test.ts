@@ -107,6 +107,16 @@ describe('the configuration', () => {
     expect(warnings[0]).toContain('Redis');
   });
 
+  it('warns where large bodies would be seen by one machine only', () => {
+    const access = { SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net' };
+    expect(readConfig(access).warnings).toEqual([expect.stringContaining('BLOB_STORAGE_')]);
+    const BLOB_STORAGE_URL = 'https://acme.blob.core.windows.net';
+    expect(readConfig({ ...access, BLOB_STORAGE_URL }).warnings).toEqual([]);
+    const SERVICE_BUS_CONNECTION_STRING =
+      'Endpoint=sb://127.0.0.1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true;';
+    expect(readConfig({ SERVICE_BUS_CONNECTION_STRING }).warnings).toEqual([]);
+  });
+
   it('takes an empty variable for an absent one', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '  ' })).toMatchObject({ port: 3000 });
   });
