@@ -11,7 +11,6 @@ import { contracts, entity, relationship } from '#actors';
 import { pageReaderOf } from '#adapters/atlassian';
 import type { Backend } from '#adapters/http';
 import { openPglite, openPostgres } from '#adapters/postgres';
-import { openSqlite } from '#adapters/sqlite';
 import {
   Checkpoint,
   GraphQueries,
@@ -31,7 +30,8 @@ import {
 } from '#runtime';
 import { openBus } from './bus.ts';
 import type { Config } from './config.ts';
-import { logFileIn, makeDataDir, readModelsIn } from './data-folder.ts';
+import { readModelsIn } from './data-folder.ts';
+import { openLog } from './log.ts';
 import type { NodeSurroundings } from './surroundings.ts';
 
 export interface Node extends Backend {
@@ -49,8 +49,7 @@ type NodeConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'connections' | 'serv
  */
 export async function openNode(config: NodeConfig, surroundings: NodeSurroundings): Promise<Node> {
   await using opening = new AsyncDisposableStack();
-  makeDataDir(config.dataDir);
-  const { log, snapshots } = await openSqlite(logFileIn(config.dataDir));
+  const { log, snapshots } = await openLog(config);
   opening.defer(() => log.close());
   const readStore = await openReadStore(config);
   opening.defer(() => readStore.close());

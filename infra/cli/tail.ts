@@ -2,12 +2,8 @@
  * tail: the log as it grows, read from its file, so that it shows the truth whatever the node beside it
  * does, or while none runs.
  */
-import { existsSync } from 'node:fs';
-import { openSqlite } from '#adapters/sqlite';
 import type { EventFilter, Log, RecordedEvent } from '#runtime';
-import { readDataDir } from '../config.ts';
-import { logFileIn } from '../data-folder.ts';
-import { Complaint } from './complaint.ts';
+import { openLogBeside } from './log.ts';
 import { printJson, printLine } from './output.ts';
 import { lineOf } from './text.ts';
 
@@ -28,13 +24,7 @@ export interface TailOptions {
 const lastPositions = 20;
 
 export async function tail(options: TailOptions): Promise<void> {
-  const file = logFileIn(options.dataDir ?? readDataDir());
-  if (!existsSync(file)) {
-    throw new Complaint(`there is no log at ${file}`, {
-      hint: 'Start a node with the same DATA_DIR first, or name its folder with --data-dir.',
-    });
-  }
-  const { log } = await openSqlite(file);
+  const { log } = await openLogBeside(options.dataDir);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
