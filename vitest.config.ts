@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/database-template.ts'],
     // Real servers and child processes take part; a promise that hangs must still end the run.
     testTimeout: 60_000,
     hookTimeout: 60_000,

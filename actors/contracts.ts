@@ -5,17 +5,8 @@
  * Shapes are checked by the compiled schemas (0.4 µs for a 300-byte command); what no schema can say is
  * checked after them: real dates, depth, and characters that a store downstream could not keep.
  */
-
-import type { TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
-import {
-  type Address,
-  type Contracts,
-  type ErrorCode,
-  limits,
-  type Routed,
-  RuntimeError,
-} from '#runtime';
+import { type Address, type Contracts, limits, type Routed, RuntimeError } from '#runtime';
+import { type Body, type Contract, contractOf, refusal } from './contract.ts';
 import { CreateEntity, DeleteEntity, type EntityMessage, UpdateEntity } from './entity/messages.ts';
 import {
   LinkEntities,
@@ -35,14 +26,12 @@ export const publicContracts = {
   UNLINK_ENTITIES: UnlinkEntities,
 } as const;
 
-const validators: ReadonlyMap<string, Validator> = new Map(
-  Object.entries<TSchema>({ ...publicContracts, SET_END_PRESENCE: SetEndPresence }).map(
-    ([messageType, schema]) => [messageType, Compile(schema)],
+/** Everything that may be on the bus, each in its versions; none has a second version yet. */
+export const contractsByType: ReadonlyMap<string, Contract> = new Map(
+  Object.entries({ ...publicContracts, SET_END_PRESENCE: SetEndPresence }).map(
+    ([messageType, schema]) => [messageType, contractOf(schema)],
   ),
 );
-
-/** The newest schemaVersion of every contract. */
-const newestVersion = 1;
 
 export const contracts: Contracts = {
   read(body) {
@@ -50,31 +39,20 @@ export const contracts: Contracts = {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new RuntimeError('MESSAGE_INVALID', 'a message is a JSON object');
     }
-    return check(value as Readonly<Record<string, unknown>>);
+    return check(value as Body);
   },
 };
 
 /** A parsed message, checked against its contract; as `contracts.read` from there on. */
-function check(value: Readonly<Record<string, unknown>>): Routed {
-  const { messageType } = value;
-  const validator = typeof messageType === 'string' ? validators.get(messageType) : undefined;
-  if (validator === undefined) {
-    throw refusal('MESSAGE_TYPE_UNKNOWN', value, `no contract for ${quote(messageType)}`);
+function check(body: Body): Routed {
+  const { messageType } = body;
+  const contract = typeof messageType === 'string' ? contractsByType.get(messageType) : undefined;
+  if (contract === undefined) {
+    throw refusal('MESSAGE_TYPE_UNKNOWN', body, `no contract for ${quote(messageType)}`);
   }
-  const version = value.schemaVersion;
-  if (typeof version === 'number' && version > newestVersion) {
-    throw refusal(
-      'MESSAGE_VERSION_UNKNOWN',
-      value,
-      `schemaVersion ${version} is newer than ${newestVersion}`,
-    );
-  }
-  if (!validator.Check(value)) {
-    throw refusal('MESSAGE_INVALID', value, faultsOf(validator, value).join('; '));
-  }
-  const message = value as unknown as ActorMessage;
+  const message = contract.read(body) as unknown as ActorMessage;
   const fault = dateFault(message) ?? valueFault(message, 0);
-  if (fault !== null) throw refusal('MESSAGE_INVALID', value, fault);
+  if (fault !== null) throw refusal('MESSAGE_INVALID', body, fault);
   return { envelope: message, address: addressOfMessage(message) };
 }
 
@@ -105,12 +83,6 @@ function parse(body: string | Uint8Array): unknown {
       },
     );
   }
-}
-
-/** At most ten faults, each with the field that it is about. */
-function faultsOf(validator: Validator, value: unknown): readonly string[] {
-  const faults = validator.Errors(value).slice(0, 10);
-  return faults.map(({ instancePath, message }) => `${instancePath || '/'}: ${message}`);
 }
 
 /** Dates have the right shape by now; whether they are days of the calendar only a calendar knows. */
@@ -162,20 +134,6 @@ function valueFault(value: unknown, depth: number): string | null {
 function textFault(text: string): string | null {
   if (text.includes('\u0000')) return ': contains a NUL character';
   return text.isWellFormed() ? null : ': contains half a surrogate pair';
-}
-
-function refusal(
-  code: ErrorCode,
-  value: Readonly<Record<string, unknown>>,
-  detail: string,
-): RuntimeError {
-  const { tenantId, messageId } = value;
-  return new RuntimeError(code, detail, {
-    data: {
-      ...(typeof tenantId === 'string' ? { tenantId } : {}),
-      ...(typeof messageId === 'string' ? { messageId } : {}),
-    },
-  });
 }
 
 function quote(value: unknown): string {

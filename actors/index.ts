@@ -10,7 +10,8 @@ export {
   entityPhase,
   evolveEntity,
 } from './entity/state.ts';
-export { type Delta, type Properties, sameJson } from './register.ts';
+export type { Delta, Properties } from './register.ts';
+export { rehearsables } from './rehearsables.ts';
 export { relationship } from './relationship/actor.ts';
 export type * from './relationship/events.ts';
 export * from './relationship/messages.ts';

@@ -1,7 +1,7 @@
 /**
  * Last-writer-wins registers, one per property, and how a write meets them.
  */
-import { limits, RuntimeError } from '#runtime';
+import { limits, RuntimeError, sameJson } from '#runtime';
 import { isFrom, isNewer, type Stamp } from './stamp.ts';
 
 export type Properties = Readonly<Record<string, unknown>>;
@@ -81,18 +81,6 @@ export function own<Value>(
   name: string,
 ): Value | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-/** Whether two JSON values are the same, key order aside. Depth is bounded by the contracts. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  const left = a as Readonly<Record<string, unknown>>;
-  const right = b as Readonly<Record<string, unknown>>;
-  return keys.every((key) => Object.hasOwn(right, key) && sameJson(left[key], right[key]));
 }
 
 /**

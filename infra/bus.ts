@@ -1,13 +1,14 @@
 /**
- * Which bus a node listens to: the in-process one, or Service Bus where the environment names it.
+ * Which bus a node listens to: the in-process one, Service Bus where the environment names it, or Redis
+ * where it is told to.
  *
  * With Service Bus come the blobs that hold bodies too large for it, and, where a topic for it is named,
- * the outbound process manager that tells other services what happened.
+ * the outbound process manager that tells other services what happened. The adapters are loaded where
+ * they are needed: their clients take longer to load than all the rest of a node.
  */
-import { openAzureBlobs } from '#adapters/blobs-azure';
 import { openBlobFolder } from '#adapters/blobs-folder';
 import { InProcessBus } from '#adapters/memory';
-import { type Access, openOutboundTopic, openServiceBus } from '#adapters/service-bus';
+import type { Access } from '#adapters/service-bus';
 import { Checkpoint, outboundGenerations, outboundProjection } from '#projections';
 import {
   type Blobs,
@@ -19,6 +20,7 @@ import {
 } from '#runtime';
 import type { Config } from './config.ts';
 import { blobsIn } from './data-folder.ts';
+import { redisAccess } from './redis-settings.ts';
 import type { NodeSurroundings } from './surroundings.ts';
 
 export interface OpenedBus {
@@ -30,7 +32,7 @@ export interface OpenedBus {
 }
 
 interface Parts {
-  readonly config: Pick<Config, 'dataDir' | 'serviceBus' | 'blobs'>;
+  readonly config: Pick<Config, 'dataDir' | 'serviceBus' | 'messageBus' | 'redis' | 'blobs'>;
   readonly log: Log;
   readonly readStore: ReadStore;
   readonly surroundings: NodeSurroundings;
@@ -39,12 +41,22 @@ interface Parts {
 /** Rejects with BUS_REFUSED, BUS_UNAVAILABLE, BLOBS_UNAVAILABLE or CONFIG_INVALID. */
 export async function openBus(parts: Parts): Promise<OpenedBus> {
   const { config, log, readStore, surroundings } = parts;
+  if (config.messageBus === 'redis') {
+    const { openRedisBus } = await import('#adapters/redis');
+    const bus = await openRedisBus({
+      ...surroundings,
+      access: redisAccess(config.redis),
+      prefix: config.redis.channelPrefix,
+    });
+    return { bus, projections: [], close: () => bus.close() };
+  }
   const access = accessIn(config);
   if (access === null) {
     const bus = new InProcessBus({ log, ...surroundings });
     return { bus, projections: [], close: async () => undefined };
   }
   const { topicName, subscriptionName, outboundTopicName } = config.serviceBus;
+  const { openOutboundTopic, openServiceBus } = await import('#adapters/service-bus');
   const blobs = await openBlobs(parts);
   await using opening = new AsyncDisposableStack();
   const bus = await openServiceBus({ ...surroundings, access, topicName, subscriptionName, blobs });
@@ -62,17 +74,23 @@ export async function openBus(parts: Parts): Promise<OpenedBus> {
   return { bus, projections, close: () => opened.disposeAsync() };
 }
 
-function accessIn({ serviceBus }: Parts['config']): Access | null {
+/** Null where no Service Bus is named. */
+export function accessIn({ serviceBus }: Parts['config']): Access | null {
   const { connectionString, namespace } = serviceBus;
   if (connectionString !== undefined) return { connectionString: connectionString.reveal() };
   return namespace === undefined ? null : { namespace };
 }
 
-function openBlobs({ config, surroundings }: Parts): Promise<Blobs> {
+/** The store of bodies that are too large for Service Bus. Rejects with BLOBS_UNAVAILABLE. */
+export async function openBlobs({
+  config,
+  surroundings,
+}: Pick<Parts, 'config' | 'surroundings'>): Promise<Blobs> {
   const { connectionString, accountUrl, container } = config.blobs;
-  if (connectionString !== undefined) {
-    return openAzureBlobs({ container, connectionString: connectionString.reveal() });
-  }
-  if (accountUrl !== undefined) return openAzureBlobs({ container, accountUrl });
-  return openBlobFolder({ ...surroundings, folder: blobsIn(config.dataDir) });
+  const access = connectionString
+    ? { connectionString: connectionString.reveal() }
+    : accountUrl && { accountUrl };
+  if (!access) return openBlobFolder({ ...surroundings, folder: blobsIn(config.dataDir) });
+  const { openAzureBlobs } = await import('#adapters/blobs-azure');
+  return openAzureBlobs({ container, ...access });
 }

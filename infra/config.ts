@@ -5,9 +5,6 @@
  * CONFIG_INVALID: the variable, what is wrong, what is allowed. An empty variable counts as absent.
  * Secrets are `Secret`s, so that a config can be logged; connections hold theirs plainly and are logged
  * by id only.
- *
- * Redis has no adapter in this version. Its variables are checked for form, and the config carries a
- * warning where they are set, so that nobody waits for notifications that are not sent.
  */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -20,6 +17,7 @@ import {
 } from '#adapters/atlassian';
 import { RuntimeError } from '#runtime';
 import { type Environment, Reading } from './reading.ts';
+import { hasRedis, type RedisSettings, redisIn } from './redis-settings.ts';
 import type { Secret } from './secret.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -36,9 +34,13 @@ export interface Config extends Place {
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
+  /** What becomes of rows that an older version of a projection built. */
+  readonly rebuildOnStart: 'auto' | 'never';
   readonly connections: ReadonlyMap<string, Connection>;
   /** Absent: the embedded read store. */
   readonly databaseUrl?: Secret;
+  /** Absent: the embedded log. */
+  readonly kurrentDbUrl?: Secret;
   readonly serviceBus: {
     readonly connectionString?: Secret;
     readonly namespace?: string;
@@ -47,20 +49,15 @@ export interface Config extends Place {
     /** Absent: nothing is told to other services. */
     readonly outboundTopicName?: string;
   };
+  /** Absent: Service Bus where one is named, else the in-process bus. */
+  readonly messageBus?: 'redis';
   /** Where bodies lie that are too large for Service Bus; neither: in the data folder. */
   readonly blobs: {
     readonly connectionString?: Secret;
     readonly accountUrl?: string;
     readonly container: string;
   };
-  readonly redis: {
-    readonly url?: Secret;
-    readonly password?: Secret;
-    readonly db: number;
-    readonly channelPrefix: string;
-    readonly notificationChannel: string;
-    readonly cacheInvalidationChannel: string;
-  };
+  readonly redis: RedisSettings;
   /** What the operator should know before the node serves; one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -86,6 +83,17 @@ export function readDataDir(env: Environment = environment()): string {
   return dataDir;
 }
 
+/** Where the log is, for a reader beside the node. Throws CONFIG_INVALID. */
+export function readLogPlace(
+  env: Environment = environment(),
+): Pick<Config, 'dataDir' | 'kurrentDbUrl'> {
+  const reading = new Reading(env);
+  const dataDir = dataDirIn(reading);
+  const kurrentDbUrl = kurrentDbUrlIn(reading);
+  reading.finish();
+  return { dataDir, ...(kurrentDbUrl && { kurrentDbUrl }) };
+}
+
 /** The whole configuration, frozen. Throws CONFIG_INVALID; `data.mistakes` has them one by one. */
 export function readConfig(env: Environment = environment()): Config {
   const reading = new Reading(env);
@@ -94,11 +102,15 @@ export function readConfig(env: Environment = environment()): Config {
   const logLevel = reading.take('LOG_LEVEL', `must be one of ${logLevels.join(', ')}`, (text) =>
     logLevels.find((level) => level === text.toLowerCase()),
   );
+  const rebuildOnStart = reading.take('REBUILD_ON_START', 'must be auto or never', (text) =>
+    (['auto', 'never'] as const).find((choice) => choice === text.toLowerCase()),
+  );
   const databaseUrl = reading.secret(
     'DATABASE_URL',
     'must be postgres://user@host/database',
     isUrl(['postgres:', 'postgresql:']),
   );
+  const kurrentDbUrl = kurrentDbUrlIn(reading);
   const serviceBus = serviceBusIn(reading);
   const blobs = blobsFrom(reading);
   if (isShared(serviceBus) && !blobs.connectionString && !blobs.accountUrl) {
@@ -108,15 +120,19 @@ export function readConfig(env: Environment = environment()): Config {
     );
   }
   const redis = redisIn(reading);
+  const messageBus = messageBusIn(reading, serviceBus, redis);
   const connections = connectionsIn(reading, place);
   reading.finish();
   return Object.freeze({
     ...place,
     dataDir,
     logLevel: logLevel ?? 'info',
+    rebuildOnStart: rebuildOnStart ?? 'auto',
     connections,
     ...(databaseUrl && { databaseUrl }),
+    ...(kurrentDbUrl && { kurrentDbUrl }),
     serviceBus,
+    ...(messageBus && { messageBus }),
     blobs,
     redis,
     warnings: reading.warnings,
@@ -129,6 +145,14 @@ function placeIn(reading: Reading): Place {
   );
   const port = reading.wholeNumber('PORT', 0, 65_535);
   return { host: host ?? '127.0.0.1', port: port ?? 3000 };
+}
+
+function kurrentDbUrlIn(reading: Reading): Secret | undefined {
+  return reading.secret(
+    'KURRENTDB_URL',
+    'must be kurrentdb://user:password@host:2113 or kurrentdb+discover://…',
+    (text) => /^(kurrentdb|esdb)(\+discover)?:\/\/[^\s/?@]+(@[^\s/?@]+)?\/?(\?\S*)?$/.test(text),
+  );
 }
 
 function dataDirIn(reading: Reading): string {
@@ -150,10 +174,13 @@ function serviceBusIn(reading: Reading): Config['serviceBus'] {
   const subscriptionName = reading.name('SERVICE_BUS_SUBSCRIPTION_NAME', entityName);
   const outboundTopicName = reading.name('SERVICE_BUS_OUTBOUND_TOPIC_NAME', entityName);
   const topic = topicName ?? 'cognisync-events';
+  const hasServiceBus = connectionString !== undefined || namespace !== undefined;
   if (outboundTopicName === topic) {
     reading.mistakes.push(
       `SERVICE_BUS_OUTBOUND_TOPIC_NAME is ${topic}, which this node listens to itself; it must be another`,
     );
+  } else if (outboundTopicName !== undefined && !hasServiceBus) {
+    reading.mistakes.push('SERVICE_BUS_OUTBOUND_TOPIC_NAME is set, which needs a Service Bus');
   }
   return {
     ...(connectionString && { connectionString }),
@@ -189,31 +216,25 @@ function blobsFrom(reading: Reading): Config['blobs'] {
   };
 }
 
-function redisIn(reading: Reading): Config['redis'] {
-  const url = reading.secret(
-    'REDIS_URL',
-    'must be redis://host:port or rediss://…',
-    isUrl(['redis:', 'rediss:']),
+/** Redis serves other purposes too, so it is the bus only where that is asked for. */
+function messageBusIn(
+  reading: Reading,
+  { connectionString, namespace }: Config['serviceBus'],
+  redis: RedisSettings,
+): 'redis' | undefined {
+  const messageBus = reading.take('MESSAGE_BUS', 'must be redis, or absent', (text) =>
+    text === 'redis' ? text : undefined,
   );
-  const password = reading.secret('REDIS_PASSWORD', 'must be text', () => true);
-  const db = reading.wholeNumber('REDIS_DB', 0, 65_535);
-  const channelPrefix = reading.name('REDIS_CHANNEL_PREFIX', channelName);
-  const notificationChannel = reading.name('REDIS_NOTIFICATION_CHANNEL', channelName);
-  const cacheInvalidationChannel = reading.name('REDIS_CACHE_INVALIDATION_CHANNEL', channelName);
-  if (url !== undefined) {
-    reading.warnings.push(
-      'Redis is configured, but this version has no adapter for it: ' +
-        'notifications and cache invalidations stay in this process',
+  if (messageBus === undefined) return undefined;
+  if (!hasRedis(redis)) {
+    reading.mistakes.push('MESSAGE_BUS is redis, which needs REDIS_URL');
+  }
+  if (connectionString !== undefined || namespace !== undefined) {
+    reading.mistakes.push(
+      'MESSAGE_BUS is redis, and a Service Bus is named; it must be one of them',
     );
   }
-  return {
-    ...(url && { url }),
-    ...(password && { password }),
-    db: db ?? 0,
-    channelPrefix: channelPrefix ?? 'cognisync',
-    notificationChannel: notificationChannel ?? 'notifications',
-    cacheInvalidationChannel: cacheInvalidationChannel ?? 'cache-invalidation',
-  };
+  return messageBus;
 }
 
 /** Unsigned deliveries are believed on loopback only: elsewhere anybody could write to the graph. */
@@ -265,7 +286,6 @@ const hostName =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const entityName = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
 const containerName = /^[a-z0-9](-?[a-z0-9]){2,62}$/;
-const channelName = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);

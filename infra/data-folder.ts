@@ -1,7 +1,10 @@
 /**
  * What stands where in DATA_DIR.
  *
- *     log.sqlite       the truth: back this up
+ *     log.sqlite       the truth: back this up. Beside it stand, by name and purpose:
+ *       .importing     an import that is not whole yet, and goes on when it is run again
+ *       .restoring     a backup while it is checked
+ *       .replaced-1 …  a log whose place a backup took; to be deleted when nobody misses it
  *     read-models/     the embedded read store; can be deleted and is rebuilt from the log
  *     blobs/           bodies too large for Service Bus, while their messages are under way
  */

@@ -1,4 +1,7 @@
-/** Which log a node keeps its history in: the embedded one in its data folder. */
+/**
+ * Which log a node keeps its history in: the embedded one in its data folder, or KurrentDB where the
+ * environment names it.
+ */
 import { openSqlite } from '#adapters/sqlite';
 import type { Log, Snapshots } from '#runtime';
 import type { Config } from './config.ts';
@@ -12,9 +15,15 @@ export interface OpenedLog {
 
 /**
  * Opens the log, or makes a new one. Rejects with CONFIG_INVALID, DATA_CORRUPT, DATA_FORMAT_NEWER,
- * LOG_FULL or LOG_UNAVAILABLE.
+ * LOG_FULL, LOG_REFUSED or LOG_UNAVAILABLE.
  */
-export function openLog({ dataDir }: Pick<Config, 'dataDir'>): Promise<OpenedLog> {
+export async function openLog({
+  dataDir,
+  kurrentDbUrl,
+}: Pick<Config, 'dataDir' | 'kurrentDbUrl'>): Promise<OpenedLog> {
   makeDataDir(dataDir);
-  return openSqlite(logFileIn(dataDir));
+  if (kurrentDbUrl === undefined) return openSqlite(logFileIn(dataDir));
+  // Loaded here only: its client brings native code, which not every machine has.
+  const { openKurrentDb } = await import('#adapters/kurrentdb');
+  return openKurrentDb({ connectionString: kurrentDbUrl.reveal() });
 }

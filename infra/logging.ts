@@ -46,8 +46,18 @@ const levels: Readonly<Record<Happening['name'], 'debug' | 'info' | 'warn' | 'er
   'shard-released': null,
   'intake-routed': null,
   'bus-retried': 'warn',
+  'bus-doubted': 'warn',
   'source-event-ignored': 'debug',
   'page-read': 'debug',
+  'broadcast-dropped': 'warn',
+  'cache-read': null,
+  'cache-refused': null,
+  'cache-away': 'warn',
+  'cache-back': 'info',
+  'redis-away': 'warn',
+  'redis-back': 'info',
+  'feed-retried': 'warn',
+  'follower-ended': 'debug',
   'background-failed': 'error',
 };
 

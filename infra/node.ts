@@ -12,19 +12,26 @@ import { pageReaderOf } from '#adapters/atlassian';
 import type { Backend } from '#adapters/http';
 import { openPglite, openPostgres } from '#adapters/postgres';
 import {
+  CachedReads,
   Checkpoint,
+  Feed,
+  GraphHistory,
   GraphQueries,
   graphPlan,
   graphProjection,
+  historyPlan,
+  historyProjection,
   linksGenerations,
   linksProjection,
   StoredGenerations,
 } from '#projections';
 import {
   type ActorDefinition,
+  type Broadcast,
   type Bus,
   type HostedProjection,
   host,
+  limits,
   type ReadStore,
   Runtime,
 } from '#runtime';
@@ -32,20 +39,35 @@ import { openBus } from './bus.ts';
 import type { Config } from './config.ts';
 import { readModelsIn } from './data-folder.ts';
 import { openLog } from './log.ts';
+import { foldedCharsMax } from './memory.ts';
+import { openSharing } from './sharing.ts';
 import type { NodeSurroundings } from './surroundings.ts';
 
 export interface Node extends Backend {
+  /** Where other services of this process tell what their sessions wait for. */
+  readonly broadcast: Broadcast;
   /** Takes nothing new, and finishes what is in flight; false where it took too long. */
   drain(): Promise<boolean>;
   /** Closes the stores. Call after `drain`. */
   close(): Promise<void>;
 }
 
-type NodeConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'connections' | 'serviceBus' | 'blobs'>;
+type NodeConfig = Pick<
+  Config,
+  | 'dataDir'
+  | 'databaseUrl'
+  | 'rebuildOnStart'
+  | 'kurrentDbUrl'
+  | 'connections'
+  | 'serviceBus'
+  | 'messageBus'
+  | 'redis'
+  | 'blobs'
+>;
 
 /**
  * Opens a node; it takes messages when this resolves. Rejects with DATA_FOLDER_IN_USE, DATA_CORRUPT,
- * DATA_FORMAT_NEWER, LOG_UNAVAILABLE, LOG_FULL, BUS_REFUSED, BUS_UNAVAILABLE or CONFIG_INVALID.
+ * DATA_FORMAT_NEWER, LOG_UNAVAILABLE, LOG_REFUSED, LOG_FULL, BUS_REFUSED, BUS_UNAVAILABLE or CONFIG_INVALID.
  */
 export async function openNode(config: NodeConfig, surroundings: NodeSurroundings): Promise<Node> {
   await using opening = new AsyncDisposableStack();
@@ -57,18 +79,41 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
   const { bus, projections, close } = await openBus({ config, log, readStore, surroundings });
   opening.defer(close);
   const sources = new AbortController();
-  const runtime = new Runtime({
+  const sharing = await openSharing({
+    config,
+    surroundings,
+    log,
+    readStore,
+    progress: () => runtime.projector(graphProjection.name).progress,
+    signal: sources.signal,
+  });
+  opening.defer(() => sharing.close());
+  const runtime: Runtime = new Runtime({
     ...surroundings,
     log,
     snapshots,
     bus,
     contracts,
+    rebuildOnStart: config.rebuildOnStart,
     actors: [entity as ActorDefinition, relationship as ActorDefinition],
     projections: [
       ...projectionsOf({ config, surroundings, bus, readStore, signal: sources.signal }),
       ...projections,
+      ...sharing.projections,
     ],
   });
+  const projector = runtime.projector(graphProjection.name);
+  const graph = new GraphQueries(readStore);
+  const feed = await Feed.start({
+    ...surroundings,
+    ...sharing,
+    log,
+    store: readStore,
+    progress: projector.progress,
+    queryResultTopic: 'query-results',
+    limits,
+  });
+  opening.defer(() => feed.stop());
   await runtime.start();
 
   const opened = opening.move();
@@ -77,12 +122,23 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
     bus,
     readStore,
     runtime,
-    graph: new GraphQueries(readStore),
+    graph,
+    cached: new CachedReads({
+      cache: sharing.cache,
+      store: readStore,
+      graph,
+      generation: () => projector.generation,
+    }),
+    feed,
+    broadcast: sharing.broadcast,
+    history: new GraphHistory({ log, store: readStore, clock: surroundings.clock }),
     connections: config.connections,
     telemetry: surroundings.telemetry,
-    drain: () => {
+    drain: async () => {
       sources.abort();
-      return runtime.stop();
+      const isDrained = await runtime.stop();
+      await feed.stop();
+      return isDrained;
     },
     close: () => opened.disposeAsync(),
   };
@@ -104,7 +160,10 @@ interface Parts {
 function projectionsOf(parts: Parts): readonly HostedProjection[] {
   const { bus, config, readStore, signal, surroundings } = parts;
   const { ids } = surroundings;
-  const graph = host(graphProjection, new StoredGenerations(readStore, graphPlan));
+  const graph = host(
+    graphProjection,
+    new StoredGenerations(readStore, graphPlan, foldedCharsMax()),
+  );
   const links = host(
     linksProjection,
     linksGenerations(
@@ -118,5 +177,6 @@ function projectionsOf(parts: Parts): readonly HostedProjection[] {
     const reader = pageReaderOf(connection, { ...surroundings, bus, checkpoint, signal });
     return reader === null ? [] : host(reader.projection, reader.generations);
   });
-  return [graph, links, ...pages];
+  const history = host(historyProjection, new StoredGenerations(readStore, historyPlan));
+  return [graph, links, history, ...pages];
 }

@@ -1,7 +1,7 @@
 /**
  * The schema `cognisync`: what the read side remembers about itself beside its rows.
  *
- *     generation   builds of projections and how far each has come; one of each is live
+ *     generation   builds of projections and how far each has come; one of each is live, one may be kept
  *     checkpoint   named positions of others who read the log
  *     outbox       what the live links generation has yet to tell (projections/links)
  */
@@ -19,6 +19,15 @@ const statements = [
      position   bigint NOT NULL,
      is_live    boolean NOT NULL,
      PRIMARY KEY (projection, number))`,
+  // Where the columns are there, ADD COLUMN IF NOT EXISTS would lock the table all the same.
+  `DO $$ BEGIN
+     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'reached'
+                     AND attrelid = 'cognisync.generation'::regclass) THEN
+       ALTER TABLE cognisync.generation
+         ADD COLUMN is_kept boolean NOT NULL DEFAULT false,
+         ADD COLUMN reached bigint NOT NULL DEFAULT 0;
+     END IF;
+   END $$`,
   'CREATE SEQUENCE IF NOT EXISTS cognisync.generation_number AS integer',
   `CREATE UNIQUE INDEX IF NOT EXISTS generation_live
      ON cognisync.generation (projection) WHERE is_live`,

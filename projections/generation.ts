@@ -1,17 +1,20 @@
 /**
  * The generations of one projection on a ReadStore.
  *
- *     graph_1.node …          one schema a generation: its tables, and in time its indexes
+ *     graph_1.node …          one schema a generation: its tables, and in time its keys and indexes
  *     graph.node …            views on the live one; all that readers know
- *     cognisync.generation    checkpoints, and which one is live
+ *     cognisync.generation    checkpoints, and which one is live, which one kept
  *
  * G1: exactly one generation is live, and the views show it; both change in one transaction. G2: one
- * build at a time over all nodes (a lock of the store), so that a generation which is not live while
- * the lock is free is the leftover of a crash; `live` and `begin` drop it. G3: only a generation that
- * is not live can be discarded, so a promotion whose answer was lost does no harm. G4: no number is
- * given twice, so that whoever lost its generation can't write into the next one.
+ * build or switch at a time over all nodes (a lock of the store), so that a generation which is neither
+ * live nor kept while the lock is free was left by somebody; `begin` may go on with it, and who finds
+ * one that nobody can go on with drops it. G3: only a generation that is neither can be discarded, so a
+ * promotion whose answer was lost does no harm. G4: no number is given twice, and going on with a build
+ * gives it a new one, so that whoever lost its generation can't write into the next one.
  */
 import {
+  type GenerationState,
+  type GenerationStatus,
   type Generations,
   limits,
   type Queryable,
@@ -21,27 +24,29 @@ import {
   type StoreLock,
 } from '#runtime';
 import { ensureBookkeeping } from './bookkeeping.ts';
+import { BuildingSink } from './building.ts';
 import type { Plan } from './plan.ts';
-import { BuildingSink, LiveSink, schemaOf } from './sink.ts';
+import { dropKeys, makeSchema, renameSchema, schemaOf, showSchema } from './schema.ts';
+import { SettledSink, type StoredSink } from './sink.ts';
+import { swapped } from './swap.ts';
 
-interface GenerationRow extends Record<string, unknown> {
-  readonly number: number;
-  readonly version: number;
-  readonly position: number;
-  readonly isLive: boolean;
+interface GenerationRow extends GenerationStatus, Record<string, unknown> {
+  /** Rows may be there of events up to here. */
+  readonly reached: number;
 }
 
 export class StoredGenerations<Change> implements Generations<Change> {
   readonly #store: ReadStore;
   readonly #plan: Plan<Change>;
   readonly #foldedCharsMax: number;
-  readonly #builds = new Map<Sink<Change>, StoreLock>();
+  /** Those that are being built or caught up here, with the lock that says so. */
+  readonly #held = new Map<Sink<Change>, StoreLock>();
 
-  /** `foldedCharsMax` is smaller in tests that want to reach it. */
+  /** `foldedCharsMax`: larger where there is memory, smaller in tests that want to reach it. */
   constructor(
     store: ReadStore,
     plan: Plan<Change>,
-    foldedCharsMax: number = limits.foldedCharsMax,
+    foldedCharsMax: number = limits.foldedCharsMin,
   ) {
     this.#store = store;
     this.#plan = plan;
@@ -50,9 +55,7 @@ export class StoredGenerations<Change> implements Generations<Change> {
 
   /** Throws DATA_FORMAT_NEWER where a newer version of this code built the live one. */
   async live(): Promise<{ readonly sink: Sink<Change>; readonly version: number }> {
-    const { number, version } = await this.#store.transaction((tx) => this.#liveOrNew(tx), {
-      isPatient: true,
-    });
+    const { number, version } = await this.#patiently((tx) => this.#liveOrNew(tx));
     if (version > this.#plan.version) {
       throw new RuntimeError(
         'DATA_FORMAT_NEWER',
@@ -60,21 +63,92 @@ export class StoredGenerations<Change> implements Generations<Change> {
       );
     }
     const lock = await this.#store.lock(this.#lockName);
-    if (lock !== null) await this.#dropLeftovers().finally(() => lock.release());
-    return { sink: new LiveSink(this.#store, this.#plan, number), version };
+    if (lock !== null) {
+      await this.#dropLeftovers((row) => !this.#isResumable(row)).finally(() => lock.release());
+    }
+    return { sink: new SettledSink(this.#store, this.#plan, number, 'live'), version };
   }
 
-  /** Throws PROJECTION_BUSY while another build runs, here or on another node. */
-  async begin(): Promise<Sink<Change>> {
+  async begin(head?: number): Promise<Sink<Change>> {
+    return this.#holding(async () => {
+      const isUsable = (row: GenerationRow) =>
+        head !== undefined && this.#isResumable(row) && row.reached <= head;
+      await this.#dropLeftovers((row) => !isUsable(row));
+      const { number, position } = await this.#patiently((tx) => this.#resumeOrNew(tx));
+      const foldedCharsMax = this.#foldedCharsMax;
+      return new BuildingSink(this.#store, this.#plan, number, { position, foldedCharsMax });
+    });
+  }
+
+  async complete(sink: Sink<Change>): Promise<void> {
+    const held = this.#mine(sink);
+    if (held instanceof BuildingSink) await held.ready();
+  }
+
+  async promote(sink: Sink<Change>, { keepsOld = false } = {}): Promise<void> {
+    const held = this.#mine(sink);
+    if (held instanceof BuildingSink) await held.ready();
+    await swapped(this.#store, (tx) => this.#swap(tx, sink.generation, keepsOld));
+    try {
+      await this.#dropLeftovers(() => true);
+    } catch {
+      // It is live all the same; `live` drops what was replaced.
+    }
+    await this.#release(sink);
+  }
+
+  async leave(sink: Sink<Change>): Promise<void> {
+    if (sink instanceof BuildingSink) await sink.leave();
+    await this.#release(sink);
+  }
+
+  async discard(sink: Sink<Change>): Promise<void> {
+    try {
+      if (sink instanceof BuildingSink) await sink.leave();
+      await this.#patiently((tx) => this.#drop(tx, sink.generation));
+    } finally {
+      await this.#release(sink);
+    }
+  }
+
+  async kept(): Promise<Sink<Change> | null> {
+    const kept = (await this.#all()).find(({ state }) => state === 'kept');
+    if (kept === undefined) return null;
+    const { number, version } = kept;
+    const { name, version: ours } = this.#plan;
+    if (version !== ours) {
+      throw new RuntimeError(
+        'PROJECTION_OUTDATED',
+        `version ${version} of ${name} built the kept generation ${number}; this is version ${ours}`,
+        { data: { version, ours } },
+      );
+    }
+    return this.#holding(async () => new SettledSink(this.#store, this.#plan, number, 'kept'));
+  }
+
+  async list(): Promise<readonly GenerationStatus[]> {
+    const rows = await this.#all();
+    return rows.map(({ number, version, position, state }) => ({
+      number,
+      version,
+      position,
+      state,
+    }));
+  }
+
+  get #lockName(): string {
+    return `cognisync/${this.#plan.name}/build`;
+  }
+
+  /** The sink that `make` gives, with the lock held until it is released. */
+  async #holding(make: () => Promise<StoredSink<Change>>): Promise<Sink<Change>> {
     const lock = await this.#store.lock(this.#lockName);
     if (lock === null) {
       throw new RuntimeError('PROJECTION_BUSY', `${this.#plan.name} is being built already`);
     }
     try {
-      await this.#dropLeftovers();
-      const number = await this.#store.transaction((tx) => this.#make(tx, false));
-      const sink = new BuildingSink(this.#store, this.#plan, number, this.#foldedCharsMax);
-      this.#builds.set(sink, lock);
+      const sink = await make();
+      this.#held.set(sink, lock);
       return sink;
     } catch (thrown) {
       await lock.release();
@@ -82,140 +156,130 @@ export class StoredGenerations<Change> implements Generations<Change> {
     }
   }
 
-  async promote(sink: Sink<Change>): Promise<void> {
-    if (!(sink instanceof BuildingSink) || !this.#builds.has(sink)) {
-      throw new RuntimeError(
-        'INVARIANT_BROKEN',
-        'only a generation under construction is promoted',
-      );
-    }
-    await sink.flush();
-    await this.#store.transaction((tx) => this.#index(tx, sink.generation), { isPatient: true });
-    await this.#store.transaction((tx) => this.#swap(tx, sink.generation), { isPatient: true });
-    await this.#end(sink);
+  #mine(sink: Sink<Change>): Sink<Change> {
+    if (this.#held.has(sink)) return sink;
+    throw new RuntimeError('INVARIANT_BROKEN', 'only a generation that is held here is promoted');
   }
 
-  async discard(sink: Sink<Change>): Promise<void> {
-    try {
-      await this.#store.transaction((tx) => this.#drop(tx, sink.generation), { isPatient: true });
-    } finally {
-      await this.#end(sink);
-    }
-  }
-
-  get #lockName(): string {
-    return `cognisync/${this.#plan.name}/build`;
-  }
-
-  async #end(sink: Sink<Change>): Promise<void> {
-    const lock = this.#builds.get(sink);
-    this.#builds.delete(sink);
+  async #release(sink: Sink<Change>): Promise<void> {
+    const lock = this.#held.get(sink);
+    this.#held.delete(sink);
     await lock?.release();
+  }
+
+  /** Whether a build can go on with it, as far as its row says. */
+  #isResumable({ version, position }: GenerationRow): boolean {
+    return version === this.#plan.version && position > 0;
   }
 
   async #liveOrNew(tx: Queryable): Promise<{ number: number; version: number }> {
     await ensureBookkeeping(tx);
-    const live = (await this.#rows(tx)).find(({ isLive }) => isLive);
+    const live = (await this.#rows(tx)).find(({ state }) => state === 'live');
     if (live !== undefined) return live;
-    const number = await this.#make(tx, true);
-    await this.#index(tx, number);
-    await this.#show(tx, number);
+    const number = await this.#make(tx, 'live');
+    const schema = schemaOf(this.#plan, number);
+    for (const statement of this.#plan.indexes(schema)) await tx.query(statement);
+    await showSchema(tx, this.#plan, schema);
     return { number, version: this.#plan.version };
   }
 
-  async #make(tx: Queryable, isLive: boolean): Promise<number> {
-    await ensureBookkeeping(tx);
-    const { name, version } = this.#plan;
+  async #resumeOrNew(tx: Queryable): Promise<{ number: number; position: number }> {
+    const left = (await this.#rows(tx)).find(({ state }) => state === 'building');
+    if (left === undefined) {
+      const number = await this.#make(tx, 'building');
+      await dropKeys(tx, this.#plan, schemaOf(this.#plan, number));
+      return { number, position: 0 };
+    }
     const [row] = await tx.query<{ number: number }>(
-      `INSERT INTO cognisync.generation
-       VALUES ($1, nextval('cognisync.generation_number'), $2, 0, $3) RETURNING number`,
-      [name, version, isLive],
+      `UPDATE cognisync.generation SET number = nextval('cognisync.generation_number')
+        WHERE projection = $1 AND number = $2 RETURNING number`,
+      [this.#plan.name, left.number],
     );
     const { number } = row!;
-    const schema = schemaOf(this.#plan, number);
-    // One of this name is nobody's: the bookkeeping was reset by hand.
-    await tx.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-    await tx.query(`CREATE SCHEMA ${schema}`);
-    for (const statement of this.#plan.tables(schema)) await tx.query(statement);
+    const [from, to] = [schemaOf(this.#plan, left.number), schemaOf(this.#plan, number)];
+    await renameSchema(tx, this.#plan, { from, to });
+    return { number, position: left.position };
+  }
+
+  async #make(tx: Queryable, state: GenerationState): Promise<number> {
+    const { name, version } = this.#plan;
+    const [row] = await tx.query<{ number: number }>(
+      `INSERT INTO cognisync.generation (projection, number, version, position, is_live)
+       VALUES ($1, nextval('cognisync.generation_number'), $2, 0, $3) RETURNING number`,
+      [name, version, state === 'live'],
+    );
+    const { number } = row!;
+    await makeSchema(tx, this.#plan, schemaOf(this.#plan, number));
     return number;
   }
 
-  /** Indexes and statistics. */
-  async #index(tx: Queryable, number: number): Promise<void> {
-    const schema = schemaOf(this.#plan, number);
-    for (const statement of this.#plan.indexes(schema)) await tx.query(statement);
-    for (const table of Object.keys(this.#plan.digested))
-      await tx.query(`ANALYZE ${schema}.${table}`);
-  }
-
-  /** Points the views to a generation. */
-  async #show(tx: Queryable, number: number): Promise<void> {
-    const { name } = this.#plan;
-    await tx.query(`CREATE SCHEMA IF NOT EXISTS ${name}`);
-    for (const [view, select] of Object.entries(this.#plan.views(schemaOf(this.#plan, number)))) {
-      await tx.query(`DROP VIEW IF EXISTS ${name}.${view}`);
-      await tx.query(`CREATE VIEW ${name}.${view} AS ${select}`);
-    }
-  }
-
-  async #swap(tx: Queryable, number: number): Promise<void> {
-    await ensureBookkeeping(tx);
+  /** What is neither live nor kept afterwards is a leftover at position 0, for `#dropLeftovers`. */
+  async #swap(tx: Queryable, number: number, keepsOld: boolean): Promise<void> {
     const rows = await this.#rows(tx);
-    const next = rows.find((row) => row.number === number && !row.isLive);
+    const next = rows.find((row) => row.number === number && row.state !== 'live');
     if (next === undefined) {
       throw new RuntimeError(
         'PROJECTION_BUSY',
         `generation ${number} was dropped by another build`,
       );
     }
-    const before = rows.find(({ isLive }) => isLive);
-    if (before !== undefined) await this.#remove(tx, before.number);
+    const before = rows.find(({ state }) => state === 'live');
+    const { name } = this.#plan;
     await tx.query(
-      'UPDATE cognisync.generation SET is_live = true WHERE projection = $1 AND number = $2',
-      [this.#plan.name, number],
+      `UPDATE cognisync.generation
+          SET is_live = false, is_kept = is_live AND $3,
+              position = CASE WHEN is_live AND $3 THEN position ELSE 0 END
+        WHERE projection = $1 AND number <> $2`,
+      [name, number, keepsOld],
     );
-    await this.#show(tx, number);
+    await tx.query(
+      `UPDATE cognisync.generation SET is_live = true, is_kept = false
+        WHERE projection = $1 AND number = $2`,
+      [name, number],
+    );
+    const schema = schemaOf(this.#plan, number);
+    await showSchema(tx, this.#plan, schema);
     const reached = before?.position ?? 0;
     if (next.position > reached) {
-      await this.#plan.announce?.(tx, schemaOf(this.#plan, number), reached, next.position);
+      await this.#plan.announce?.(tx, schema, reached, next.position);
     }
-    if (before !== undefined)
-      await tx.query(`DROP SCHEMA ${schemaOf(this.#plan, before.number)} CASCADE`);
   }
 
-  async #dropLeftovers(): Promise<void> {
-    const rows = await this.#store.transaction(async (tx) => {
-      await ensureBookkeeping(tx);
-      return this.#rows(tx);
-    });
-    for (const { number, isLive } of rows) {
-      if (isLive) continue;
-      await this.#store.transaction((tx) => this.#drop(tx, number), { isPatient: true });
+  /** Drops leftovers that are `unwanted`. Call with the lock held. */
+  async #dropLeftovers(unwanted: (row: GenerationRow) => boolean): Promise<void> {
+    for (const row of await this.#all()) {
+      if (row.state !== 'building' || !unwanted(row)) continue;
+      await this.#patiently((tx) => this.#drop(tx, row.number));
     }
   }
 
   async #drop(tx: Queryable, number: number): Promise<void> {
     const dropped = await tx.query(
       `DELETE FROM cognisync.generation
-        WHERE projection = $1 AND number = $2 AND NOT is_live RETURNING number`,
+        WHERE projection = $1 AND number = $2 AND NOT is_live AND NOT is_kept RETURNING number`,
       [this.#plan.name, number],
     );
     if (dropped.length > 0) await tx.query(`DROP SCHEMA ${schemaOf(this.#plan, number)} CASCADE`);
   }
 
-  async #remove(tx: Queryable, number: number): Promise<void> {
-    await tx.query('DELETE FROM cognisync.generation WHERE projection = $1 AND number = $2', [
-      this.#plan.name,
-      number,
-    ]);
+  #all(): Promise<readonly GenerationRow[]> {
+    return this.#store.transaction(async (tx) => {
+      await ensureBookkeeping(tx);
+      return this.#rows(tx);
+    });
   }
 
   /** All generations of this projection, locked until the transaction ends. */
   #rows(tx: Queryable): Promise<readonly GenerationRow[]> {
     return tx.query<GenerationRow>(
-      `SELECT number, version, position, is_live AS "isLive" FROM cognisync.generation
-        WHERE projection = $1 ORDER BY number FOR UPDATE`,
+      `SELECT number, version, position, reached,
+              CASE WHEN is_live THEN 'live' WHEN is_kept THEN 'kept' ELSE 'building' END AS state
+         FROM cognisync.generation WHERE projection = $1 ORDER BY number FOR UPDATE`,
       [this.#plan.name],
     );
+  }
+
+  #patiently<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    return this.#store.transaction(work, { isPatient: true });
   }
 }

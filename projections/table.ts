@@ -1,10 +1,14 @@
 /**
- * Net effects on a table, as SQL: one statement for what goes, one for whole rows, one for patches,
- * however many rows. Rows travel as one jsonb parameter, which measured faster than arrays of columns
- * (46 against 37 thousand rows a second on PGlite).
+ * Net effects on tables, as SQL, in lots: some rows to a statement, several statements under way.
+ *
+ * Into a table that has rows, a lot is one statement for what goes, for whole rows, or for patches.
+ * Rows travel as one jsonb parameter, which measured faster than arrays of columns (46 against 37
+ * thousand rows a second on PGlite). Into an empty table they are copied: there nothing can go and
+ * nothing can be patched. Each row has one effect, so lots have no order among themselves.
  */
-import type { Queryable } from '#runtime';
-import type { KeyedRow, RowChange } from './effect.ts';
+import { limits, type Queryable, type ReadStore } from '#runtime';
+import { lineOf } from './copy.ts';
+import type { RowChange } from './effect.ts';
 
 /** Field of the row in JavaScript → column, with its SQL type. */
 export interface Column {
@@ -20,31 +24,60 @@ export interface Table {
   readonly columns: readonly Column[];
 }
 
-/** Characters of one statement's rows. PGlite takes 10 ms a million. */
-const statementCharsMax = 2 * 1024 * 1024;
-
-export async function writeEffects<Row extends KeyedRow>(
-  queryable: Queryable,
-  schema: string,
-  table: Table,
-  effects: Iterable<RowChange<Row>>,
-): Promise<void> {
-  const target = `${schema}.${table.name}`;
-  const lots = {
-    drop: new Lot(queryable, dropSql(target)),
-    put: new Lot(queryable, putSql(target, table)),
-    patch: new Lot(queryable, patchSql(target, table)),
-  };
-  // Each row has one effect, so the order of the three does not matter.
-  for (const effect of effects) {
-    const lot = lots[effect.kind];
-    lot.add(rowOf(effect));
-    if (lot.isFull) await lot.send();
-  }
-  for (const lot of Object.values(lots)) await lot.send();
+/** What happens to the rows of one table. */
+export interface TableEffects {
+  readonly table: Table;
+  readonly effects: Iterable<RowChange>;
 }
 
-function rowOf<Row extends KeyedRow>(effect: RowChange<Row>): object {
+/** Writes into tables that may have rows, with their keys made; `statementsMax` at a time. */
+export async function writeEffects(
+  queryable: Queryable,
+  schema: string,
+  all: readonly TableEffects[],
+  statementsMax: number,
+): Promise<void> {
+  const sending = new Sending(statementsMax);
+  for (const { table, effects } of all) {
+    const target = `${schema}.${table.name}`;
+    const statement = (sql: string) =>
+      new Lot((rows) => queryable.query(sql, [`[${rows.join(',')}]`]));
+    const lots = {
+      drop: statement(dropSql(target)),
+      put: statement(putSql(target, table)),
+      patch: statement(patchSql(target, table)),
+    };
+    for (const effect of effects) {
+      const lot = lots[effect.kind];
+      lot.add(JSON.stringify(rowOf(effect)));
+      if (lot.isFull) await sending.send(lot);
+    }
+    for (const lot of Object.values(lots)) await sending.send(lot);
+  }
+  await sending.end();
+}
+
+/** Fills tables that are empty and need no keys yet. After a failure empty them before the next try. */
+export async function copyRows(
+  store: ReadStore,
+  schema: string,
+  all: readonly TableEffects[],
+  statementsMax: number,
+): Promise<void> {
+  const sending = new Sending(statementsMax);
+  for (const { table, effects } of all) {
+    const names = table.columns.map(({ name }) => name).join(', ');
+    const lot = new Lot((rows) => store.copy(`${schema}.${table.name} (${names})`, rows.join('')));
+    for (const effect of effects) {
+      if (effect.kind === 'put') lot.add(lineOf(effect.row, table.columns));
+      if (lot.isFull) await sending.send(lot);
+    }
+    await sending.send(lot);
+  }
+  await sending.end();
+}
+
+function rowOf(effect: RowChange): object {
   if (effect.kind === 'put') return effect.row;
   const { tenantId, id } = effect;
   if (effect.kind === 'drop') return { tenantId, id };
@@ -53,32 +86,64 @@ function rowOf<Row extends KeyedRow>(effect: RowChange<Row>): object {
 
 /** Rows on their way into one statement. */
 class Lot {
-  readonly #queryable: Queryable;
-  readonly #sql: string;
+  readonly #write: (rows: readonly string[]) => Promise<unknown>;
   #rows: string[] = [];
   #chars = 0;
 
-  constructor(queryable: Queryable, sql: string) {
-    this.#queryable = queryable;
-    this.#sql = sql;
+  constructor(write: (rows: readonly string[]) => Promise<unknown>) {
+    this.#write = write;
   }
 
   get isFull(): boolean {
-    return this.#chars >= statementCharsMax;
+    return this.#chars >= limits.loadStatementCharsMax;
   }
 
-  add(row: object): void {
-    const json = JSON.stringify(row);
-    this.#rows.push(json);
-    this.#chars += json.length;
+  get isEmpty(): boolean {
+    return this.#rows.length === 0;
   }
 
-  async send(): Promise<void> {
-    if (this.#rows.length === 0) return;
-    const rows = `[${this.#rows.join(',')}]`;
+  add(row: string): void {
+    this.#rows.push(row);
+    this.#chars += row.length;
+  }
+
+  /** Sends what it holds, and holds nothing. */
+  write(): Promise<unknown> {
+    const rows = this.#rows;
     this.#rows = [];
     this.#chars = 0;
-    await this.#queryable.query(this.#sql, [rows]);
+    return this.#write(rows);
+  }
+}
+
+/** Statements under way. After a failure it sends nothing more. */
+class Sending {
+  readonly #statementsMax: number;
+  readonly #underWay = new Set<Promise<void>>();
+  #failure: { readonly thrown: unknown } | null = null;
+
+  constructor(statementsMax: number) {
+    this.#statementsMax = statementsMax;
+  }
+
+  async send(lot: Lot): Promise<void> {
+    if (lot.isEmpty) return;
+    if (this.#underWay.size >= this.#statementsMax) await Promise.race(this.#underWay);
+    if (this.#failure !== null) return this.end();
+    const sent = lot.write().then(
+      () => undefined,
+      (thrown) => {
+        this.#failure ??= { thrown };
+      },
+    );
+    this.#underWay.add(sent);
+    void sent.then(() => this.#underWay.delete(sent));
+  }
+
+  /** Resolves when all is written; throws the first failure, when nothing is under way any more. */
+  async end(): Promise<void> {
+    await Promise.all(this.#underWay);
+    if (this.#failure !== null) throw this.#failure.thrown;
   }
 }
 

@@ -25,7 +25,7 @@ export interface ActorDefinition<
   decide(state: State, message: Message): readonly Event[];
   /** The state after one event. Deterministic, total over every event ever written. */
   evolve(state: State, event: Fact): State;
-  /** An event of any older version in today's. Throws EVENT_VERSION_UNKNOWN for a newer one. */
+  /** An event of any version in today's. Throws EVENT_VERSION_UNKNOWN for a newer version or type. */
   upcast(event: RecordedEvent): RecordedEvent;
 }
 

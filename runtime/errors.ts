@@ -28,6 +28,10 @@ export const errorCatalogue = {
     507,
     'The disk that holds the event log is full. Free space; nothing acked is lost.',
   ),
+  LOG_REFUSED: terminal(
+    502,
+    'The event log refuses us. Check the connection string and the rights.',
+  ),
   CONFLICT_UNRESOLVED: retry(
     503,
     'Another writer kept winning the race for this actor. Send again.',
@@ -48,6 +52,10 @@ export const errorCatalogue = {
     500,
     'An event is newer than this code knows. Upgrade CogniSync.',
   ),
+  COPY_DIVERGED: terminal(
+    409,
+    'The target is no copy of the source: somebody wrote to it, or it is of another history. Copy into an empty log.',
+  ),
   // The bus and the actors
   BUS_SATURATED: retry(503, 'Too many messages are in flight. Send again after a pause.'),
   SHUTTING_DOWN: retry(
@@ -63,6 +71,7 @@ export const errorCatalogue = {
     502,
     'The message broker refuses us. Check the names, the entities and the rights named above.',
   ),
+  REDIS_UNAVAILABLE: retry(503, 'Redis did not answer. Try again in a moment.'),
   BLOBS_UNAVAILABLE: retry(503, 'The store of large bodies did not answer. Send again.'),
   BLOB_MISSING: terminal(
     500,
@@ -73,6 +82,10 @@ export const errorCatalogue = {
   MESSAGE_TYPE_UNKNOWN: terminal(400, 'No contract has this messageType; see /docs for the list.'),
   MESSAGE_VERSION_UNKNOWN: terminal(400, 'The schemaVersion is newer than this node knows.'),
   MESSAGE_TOO_LARGE: terminal(413, 'The body is larger than limits allow. Send less.'),
+  MESSAGE_UNSETTLED: terminal(
+    500,
+    'Whoever had it ended or took too long, again and again. Mend what it trips over, then redrive.',
+  ),
   STATE_TOO_LARGE: terminal(422, 'The actor would outgrow its bounds. Send fewer properties.'),
   INVARIANT_BROKEN: terminal(500, 'The code contradicts itself. Keep the message and report it.'),
   // The sources
@@ -88,8 +101,20 @@ export const errorCatalogue = {
   NOT_FOUND: terminal(404, 'Nothing has this id in this tenant.'),
   PROJECTION_UNKNOWN: terminal(404, 'No projection has this name; see GET /projections.'),
   PROJECTION_BUSY: retry(409, 'A rebuild or verification of this projection is already running.'),
+  GENERATION_UNKNOWN: terminal(
+    404,
+    'No earlier generation is kept. Keep one: cognisync rebuild NAME --keep.',
+  ),
+  PROJECTION_OUTDATED: terminal(
+    409,
+    'Another version of the code built these rows. Rebuild it: cognisync rebuild NAME.',
+  ),
   REQUEST_INVALID: terminal(400, 'A parameter is missing or malformed; see /docs.'),
   TENANT_INVALID: terminal(400, 'X-Tenant-Id must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}.'),
+  ORIGIN_REFUSED: terminal(
+    403,
+    'Pages of other origins may not follow. Serve the page from the same host, or through a gateway.',
+  ),
   TENANT_MISMATCH: terminal(403, 'The message is of another tenant than X-Tenant-Id says.'),
   ROUTE_UNKNOWN: terminal(404, 'There is no such path; see /docs.'),
   METHOD_NOT_ALLOWED: terminal(405, 'The path exists, but not with this method; see Allow.'),
@@ -97,6 +122,10 @@ export const errorCatalogue = {
   HEADERS_TOO_LARGE: terminal(431, 'URL and headers are larger than limits allow. Shorten them.'),
   REQUEST_TIMEOUT: retry(408, 'The request did not arrive in time. Send again, faster.'),
   QUERY_TOO_LARGE: terminal(422, 'The query would visit more than limits allow. Narrow it.'),
+  FEED_FULL: retry(
+    503,
+    'As many follow the feed of this node as limits allow. Try again later, or another node.',
+  ),
   // Starting
   CONFIG_INVALID: terminal(
     500,

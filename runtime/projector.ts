@@ -10,9 +10,11 @@ import { backoffMs } from './core/retry.ts';
 import { RuntimeError, toRuntimeError } from './errors.ts';
 import type { RecordedEvent } from './event.ts';
 import type { Log } from './ports/log.ts';
-import type { Checksum, Generations, Sink } from './ports/sink.ts';
+import type { GenerationStatus, Generations } from './ports/sink.ts';
 import type { Telemetry } from './ports/telemetry.ts';
+import { Progress } from './progress.ts';
 import type { Projection } from './projection.ts';
+import { Rebuild, type RebuildOptions, type RebuildStatus, type Verification } from './rebuild.ts';
 import type { Retrying } from './retrying.ts';
 
 /** What every projector of a runtime shares. */
@@ -21,14 +23,8 @@ export interface ProjectorSurroundings extends Retrying {
   readonly telemetry: Telemetry;
   /** An event of any older version in today's. Throws EVENT_VERSION_UNKNOWN. */
   readonly upcast: (event: RecordedEvent) => RecordedEvent;
-}
-
-export interface RebuildStatus {
-  readonly position: number;
-  readonly head: number;
-  readonly eventsPerSecond: number;
-  /** Null while nothing can be said. */
-  readonly secondsLeft: number | null;
+  /** Whether rows that an older version of the code built are rebuilt at start, or wait for somebody. */
+  readonly rebuildOnStart: 'auto' | 'never';
 }
 
 export interface ProjectionStatus {
@@ -44,27 +40,21 @@ export interface ProjectionStatus {
   readonly rebuild: RebuildStatus | null;
 }
 
-export interface Verification {
-  readonly name: string;
-  /** Both generations hold exactly the events up to here. */
-  readonly position: number;
-  readonly isSame: boolean;
-  readonly live: Checksum;
-  readonly replayed: Checksum;
-}
-
 /** A checkpoint that only skips events nobody wants is stored this many positions late at most. */
 const unstoredPositionsMax = 10_000;
 
 export class Projector<Change = unknown> {
   readonly name: string;
+  /** How far the rows have come that readers see. */
+  readonly progress = new Progress();
   readonly #projection: Projection<Change>;
   readonly #generations: Generations<Change>;
   readonly #around: ProjectorSurroundings;
   #state: CatchUp | null = null;
+  #generation: number | null = null;
   #following: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
   #build: { readonly ended: Promise<unknown>; readonly abort: AbortController } | null = null;
-  #rebuild: RebuildStatus | null = null;
+  #rebuild: Rebuild<Change> | null = null;
 
   constructor(
     projection: Projection<Change>,
@@ -105,38 +95,50 @@ export class Projector<Change = unknown> {
       lag: Math.max(0, head - (state?.position ?? 0)),
       eventsPerSecond: state === null ? 0 : rateAt(state, this.#around.clock.now()),
       error: error === null ? null : { code: error.code, message: error.message },
-      rebuild: this.#rebuild,
+      rebuild: this.#rebuild?.status ?? null,
     };
   }
 
   /**
-   * Builds a new generation from position 0 beside the live one, then takes its place. Readers see the
-   * old one until then. Rejects with PROJECTION_BUSY while another rebuild or verification runs.
+   * The generation whose rows readers see, for those who keep what they read: null while that is not
+   * known, and while its rows stand behind `progress`, as a rebuilt one's may for a moment.
    */
-  rebuild(): Promise<void> {
-    return this.#exclusively((signal) => this.#renew(signal, (work) => this.#whilePaused(work)));
+  get generation(): number | null {
+    return this.#generation;
+  }
+
+  /** Its generations, by number. Throws READ_STORE_UNAVAILABLE. */
+  generations(): Promise<readonly GenerationStatus[]> {
+    return this.#generations.list();
+  }
+
+  /**
+   * Builds a new generation from history beside the live one, or goes on with one that was cut off, then
+   * takes the live one's place. Readers see the old one until then. Rejects with PROJECTION_BUSY while
+   * another rebuild, switch or verification runs.
+   */
+  rebuild(options: RebuildOptions = {}): Promise<void> {
+    return this.#exclusively((signal) =>
+      this.#renew(signal, (work) => this.#whilePaused(work), options),
+    );
+  }
+
+  /**
+   * Makes the kept generation live again, brought up to date, and keeps the one that was. Rejects with
+   * GENERATION_UNKNOWN, PROJECTION_OUTDATED, CHECKPOINT_AHEAD, or PROJECTION_BUSY as `rebuild` does.
+   */
+  switchBack(): Promise<void> {
+    return this.#exclusively((signal) =>
+      this.#changing((rebuild) => rebuild.switchBack(signal, (work) => this.#whilePaused(work))),
+    );
   }
 
   /**
    * Replays history into a scratch generation and compares its rows with the live ones (promise 6).
-   * Rejects with PROJECTION_BUSY while another rebuild or verification runs.
+   * Rejects with PROJECTION_BUSY while another rebuild, switch or verification runs.
    */
   verify(): Promise<Verification> {
-    return this.#exclusively(async (signal) => {
-      const scratch = await this.#generations.begin();
-      try {
-        const { sink } = await this.#generations.live();
-        await this.#replayInto(scratch, signal, await sink.position());
-        // The live generation goes on meanwhile; its digest says where it stood when it was taken.
-        const live = await sink.checksum();
-        await this.#replayInto(scratch, signal, live.position);
-        const replayed = await scratch.checksum();
-        const isSame = live.digest === replayed.digest && live.rows === replayed.rows;
-        return { name: this.name, position: live.position, isSame, live, replayed };
-      } finally {
-        await this.#generations.discard(scratch);
-      }
-    });
+    return this.#exclusively((signal) => this.#replaying((rebuild) => rebuild.verify(signal)));
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -148,6 +150,7 @@ export class Projector<Change = unknown> {
         if (failures > 0) await clock.sleep(backoffMs(failures, backoff, ids.chance()), signal);
         await this.#follow(signal);
       } catch (thrown) {
+        this.#generation = null;
         if (signal.aborted) return;
         const error = toRuntimeError(thrown);
         this.#state = failed(this.#state ?? atPosition(0, clock.now()), error, clock.now());
@@ -165,8 +168,14 @@ export class Projector<Change = unknown> {
   async #follow(signal: AbortSignal): Promise<void> {
     const { clock, log, telemetry } = this.#around;
     const { filter } = this.#projection;
-    const { version } = await this.#generations.live();
-    if (version < this.#projection.version) await this.#renew(signal, (work) => work());
+    const { sink: found, version } = await this.#generations.live();
+    if (version < this.#projection.version) {
+      if (this.#around.rebuildOnStart === 'never') {
+        this.#state = atPosition(await found.position(), clock.now());
+        throw this.#outdated(version);
+      }
+      await this.#renew(signal, (work) => work());
+    }
     const { sink } = await this.#generations.live();
     let stored = await sink.position();
     const head = await log.head();
@@ -178,6 +187,7 @@ export class Projector<Change = unknown> {
     }
     const failures = this.#state?.failures ?? 0;
     this.#state = { ...atPosition(stored, clock.now()), failures };
+    this.#show(sink.generation, stored);
     for await (const batch of log.subscribe({ after: stored, filter, signal })) {
       const isWorthStoring =
         batch.events.length > 0 || batch.position - stored > unstoredPositionsMax;
@@ -200,69 +210,62 @@ export class Projector<Change = unknown> {
       const wasLive = this.#state.status === 'live';
       const { events, position, live } = batch;
       this.#state = applied(this.#state, { events: events.length, position, live }, clock.now());
+      this.#show(sink.generation, position);
       if (live && !wasLive) {
         telemetry.record({ name: 'projection-live', projection: this.name, position });
       }
     }
   }
 
+  #show(generation: number, position: number): void {
+    this.#generation = position < this.progress.position ? null : generation;
+    this.progress.advance(position);
+  }
+
   #changes(events: readonly RecordedEvent[]): readonly Change[] {
     return events.flatMap((event) => this.#projection.project(this.#around.upcast(event)));
   }
 
-  /** A new generation from position 0, made live; its last stretch and the change run `alone`. */
-  async #renew(
+  #renew(
     signal: AbortSignal,
-    alone: (work: () => Promise<void>) => Promise<void>,
+    alone: <T>(work: () => Promise<T>) => Promise<T>,
+    options: RebuildOptions = {},
   ): Promise<void> {
-    const sink = await this.#generations.begin();
-    try {
-      await this.#replayInto(sink, signal);
-      await alone(async () => {
-        await this.#replayInto(sink, signal);
-        await this.#generations.promote(sink);
-      });
-    } catch (thrown) {
-      await this.#generations.discard(sink);
-      throw thrown;
-    } finally {
-      this.#rebuild = null;
-    }
-    const position = await sink.position();
+    return this.#changing((rebuild) => rebuild.renew(signal, alone, options));
+  }
+
+  /** Changes the generation that is live; `work` answers where the new one stands. */
+  async #changing(work: (rebuild: Rebuild<Change>) => Promise<number>): Promise<void> {
+    const position = await this.#replaying(work);
     this.#around.telemetry.record({ name: 'projection-rebuilt', projection: this.name, position });
   }
 
-  /** Applies history to a generation up to a position, by default the end of the log as it is now. */
-  async #replayInto(sink: Sink<Change>, signal: AbortSignal, upTo?: number): Promise<void> {
+  async #replaying<T>(work: (rebuild: Rebuild<Change>) => Promise<T>): Promise<T> {
     const { clock, log } = this.#around;
-    const { filter } = this.#projection;
-    const head = upTo ?? (await log.head());
-    const start = { position: await sink.position(), ms: clock.now() };
-    if (start.position >= head) return;
-    const done = new AbortController();
-    const reading = AbortSignal.any([signal, done.signal]);
-    let at = start.position;
-    let count = 0;
-    for await (const batch of log.subscribe({ after: at, filter, signal: reading })) {
-      const events = batch.events.filter(({ position }) => position <= head);
-      const to = Math.min(batch.position, head);
-      const next = await sink.apply({ changes: this.#changes(events), from: at, to });
-      if (next !== to) {
-        throw new RuntimeError('PROJECTION_BUSY', `another runner builds ${this.name} too`);
-      }
-      at = next;
-      count += events.length;
-      const seconds = Math.max(0.001, (clock.now() - start.ms) / 1000);
-      const positionsPerSecond = (at - start.position) / seconds;
-      this.#rebuild = {
-        position: at,
-        head,
-        eventsPerSecond: count / seconds,
-        secondsLeft: (head - at) / positionsPerSecond,
-      };
-      if (at >= head) done.abort();
+    const rebuild = new Rebuild<Change>({
+      name: this.name,
+      filter: this.#projection.filter,
+      generations: this.#generations,
+      log,
+      clock,
+      changes: (events) => this.#changes(events),
+    });
+    this.#rebuild = rebuild;
+    try {
+      return await work(rebuild);
+    } finally {
+      this.#rebuild = null;
     }
-    signal.throwIfAborted();
+  }
+
+  #outdated(version: number): RuntimeError {
+    const { name, version: ours } = this.#projection;
+    return new RuntimeError(
+      'PROJECTION_OUTDATED',
+      `version ${version} of ${name} built its rows and this is version ${ours}; ` +
+        `they stay as they are until \`cognisync rebuild ${name}\``,
+      { data: { version, ours } },
+    );
   }
 
   async #exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -276,7 +279,6 @@ export class Projector<Change = unknown> {
       return await ended;
     } finally {
       this.#build = null;
-      this.#rebuild = null;
     }
   }
 
@@ -295,5 +297,6 @@ export class Projector<Change = unknown> {
     following?.abort.abort();
     await following?.ended;
     this.#following = null;
+    this.#generation = null;
   }
 }

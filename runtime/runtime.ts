@@ -33,6 +33,8 @@ export interface RuntimeOptions {
   readonly contracts: Contracts;
   readonly actors: readonly ActorDefinition[];
   readonly projections: readonly HostedProjection[];
+  /** What becomes of rows that an older version of a projection built. Default: auto. */
+  readonly rebuildOnStart?: 'auto' | 'never';
   /** Smaller bounds than the standard ones, for tests that want to reach them. */
   readonly limits?: Partial<Limits>;
 }
@@ -64,6 +66,7 @@ export class Runtime {
     this.#options = options;
     this.#limits = { ...standardLimits, ...options.limits };
     const { actors, clock, contracts, ids, log, projections, snapshots, telemetry } = options;
+    const { rebuildOnStart = 'auto' } = options;
     const around: Surroundings = { clock, ids, limits: this.#limits, log, snapshots, telemetry };
     this.#directory = new Directory(actors, around);
     this.#dispatcher = new Dispatcher(contracts, this.#directory, telemetry);
@@ -73,7 +76,7 @@ export class Runtime {
     this.#projectors = new Map(
       projections.map(({ projection, generations }) => [
         projection.name,
-        new Projector(projection, generations, { ...around, upcast }),
+        new Projector(projection, generations, { ...around, upcast, rebuildOnStart }),
       ]),
     );
   }

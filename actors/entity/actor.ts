@@ -1,8 +1,7 @@
 /** The entity, as the runtime hosts it. */
 import { type ActorDefinition, stepsOf } from '#runtime';
 import { assertRoom } from '../register.ts';
-import { currentVersion } from '../version.ts';
-import type { EntityEvent } from './events.ts';
+import { type EntityEvent, entityVersions } from './events.ts';
 import { entityMachine } from './machine.ts';
 import type { EntityMessage } from './messages.ts';
 import { absentEntity, type EntityState, entityPhase, evolveEntity } from './state.ts';
@@ -19,5 +18,5 @@ export const entity: ActorDefinition<EntityState, EntityMessage, EntityEvent> = 
     return step(entityPhase(state), state, message).events;
   },
   evolve: evolveEntity,
-  upcast: currentVersion,
+  upcast: entityVersions.upcast,
 };

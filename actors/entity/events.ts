@@ -6,6 +6,7 @@
  */
 import type { DomainEvent } from '#runtime';
 import type { Delta, Properties } from '../register.ts';
+import { versionsOf } from '../version.ts';
 import type { EntitySource, EntityType } from './messages.ts';
 
 /** What is written as one: the newest message says it whole. */
@@ -63,3 +64,13 @@ export type EntityEvent =
   | EntityUpdateHeld
   | EntityDeleted
   | DeletionSuperseded;
+
+/** By type, the steps from version 1 to today's; none has a second version yet. */
+export const entityVersions = versionsOf<EntityEvent>({
+  EntityCreated: [],
+  EntityUpdated: [],
+  EntityConfirmed: [],
+  EntityUpdateHeld: [],
+  EntityDeleted: [],
+  DeletionSuperseded: [],
+});

@@ -11,16 +11,18 @@
  * not newer than the tombstone, and what is not news, is no transition at all.
  */
 import { setup } from 'xstate';
+import { sameJson } from '#runtime';
 import { type Sent, vocabulary } from '../chart.ts';
-import { deltaOf, hasWriteFrom, isEmpty, own, sameJson, survivors, valuesOf } from '../register.ts';
+import { deltaOf, hasWriteFrom, isEmpty, own, survivors, valuesOf } from '../register.ts';
 import { isFrom, isNewer, type Stamp, stampOf } from '../stamp.ts';
-import type { EntityDelta, EntityEvent, EntityHead } from './events.ts';
+import { type EntityDelta, type EntityEvent, type EntityHead, entityVersions } from './events.ts';
 import type { CreateEntity, DeleteEntity, EntityMessage, UpdateEntity } from './messages.ts';
 import type { EntityState } from './state.ts';
 
 type Upsert = CreateEntity | UpdateEntity;
 
 const { says, when } = vocabulary<EntityState, EntityMessage, EntityEvent>();
+const { fact } = entityVersions;
 
 export const entityMachine = setup({
   types: {
@@ -89,41 +91,37 @@ function created(state: EntityState, message: Upsert): EntityEvent {
   const { head, changed, confirmed } = deltaOfUpsert(state, message);
   // What updates newer than this message said of the entity while it was deleted stays said.
   const written = new Set([...Object.keys(changed), ...confirmed]);
-  return {
-    type: 'EntityCreated',
-    schemaVersion: 1,
-    data: {
-      head: head ?? state.head?.value ?? headOf(message),
-      extractedAt: message.payload.metadata.extractedAt,
-      intent: intentOf(message),
-      properties: { ...valuesOf(state.properties), ...changed },
-      held: Object.keys(state.properties).filter((name) => !written.has(name)),
-      headHeld: head === undefined,
-    },
-  };
+  return fact('EntityCreated', {
+    head: head ?? state.head?.value ?? headOf(message),
+    extractedAt: message.payload.metadata.extractedAt,
+    intent: intentOf(message),
+    properties: { ...valuesOf(state.properties), ...changed },
+    held: Object.keys(state.properties).filter((name) => !written.has(name)),
+    headHeld: head === undefined,
+  });
 }
 
 function updated(state: EntityState, message: Upsert): EntityEvent {
   const data = deltaOfUpsert(state, message);
   const isNews =
     !isEmpty(data.changed) || (data.head !== undefined && !sameJson(data.head, state.head?.value));
-  return { type: isNews ? 'EntityUpdated' : 'EntityConfirmed', schemaVersion: 1, data };
+  return fact(isNews ? 'EntityUpdated' : 'EntityConfirmed', data);
 }
 
 function held(state: EntityState, message: Upsert): EntityEvent {
-  return { type: 'EntityUpdateHeld', schemaVersion: 1, data: deltaOfUpsert(state, message) };
+  return fact('EntityUpdateHeld', deltaOfUpsert(state, message));
 }
 
 function deleted(_state: EntityState, message: DeleteEntity): EntityEvent {
   const { extractedAt } = message.payload.metadata;
-  return { type: 'EntityDeleted', schemaVersion: 1, data: { extractedAt } };
+  return fact('EntityDeleted', { extractedAt });
 }
 
 function superseded(state: EntityState, message: DeleteEntity): EntityEvent {
   const { extractedAt } = message.payload.metadata;
   const left = survivors(state.properties, stampOfMessage(message));
   const removed = Object.keys(state.properties).filter((name) => own(left, name) === undefined);
-  return { type: 'DeletionSuperseded', schemaVersion: 1, data: { extractedAt, removed } };
+  return fact('DeletionSuperseded', { extractedAt, removed });
 }
 
 function deltaOfUpsert(state: EntityState, message: Upsert): EntityDelta {

@@ -1,8 +1,7 @@
 /** The relationship, as the runtime hosts it. */
 import { type ActorDefinition, stepsOf } from '#runtime';
 import { assertRoom } from '../register.ts';
-import { currentVersion } from '../version.ts';
-import type { RelationshipEvent } from './events.ts';
+import { type RelationshipEvent, relationshipVersions } from './events.ts';
 import { relationshipMachine } from './machine.ts';
 import type { RelationshipMessage } from './messages.ts';
 import {
@@ -30,5 +29,5 @@ export const relationship: ActorDefinition<
     return step(relationshipPhase(state), state, message).events;
   },
   evolve: evolveRelationship,
-  upcast: currentVersion,
+  upcast: relationshipVersions.upcast,
 };

@@ -6,6 +6,7 @@
  */
 import type { DomainEvent } from '#runtime';
 import type { Delta, Properties } from '../register.ts';
+import { versionsOf } from '../version.ts';
 import type { RelationshipType } from './messages.ts';
 
 /** What is written as one: the newest link says it whole. */
@@ -82,3 +83,15 @@ export type RelationshipEvent =
   | RelationshipConfirmed
   | RelationshipRemoved
   | UnlinkSuperseded;
+
+/** By type, the steps from version 1 to today's; none has a second version yet. */
+export const relationshipVersions = versionsOf<RelationshipEvent>({
+  RelationshipProposed: [],
+  EndObserved: [],
+  RelationshipActivated: [],
+  RelationshipSuspended: [],
+  RelationshipUpdated: [],
+  RelationshipConfirmed: [],
+  RelationshipRemoved: [],
+  UnlinkSuperseded: [],
+});

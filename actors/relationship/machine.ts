@@ -8,10 +8,16 @@
  * A LINK with other ends retargets: the old edge is over and the new one proposed, in one append.
  */
 import { setup } from 'xstate';
+import { sameJson } from '#runtime';
 import { type Sent, vocabulary } from '../chart.ts';
-import { deltaOf, hasWriteFrom, isEmpty, own, sameJson, survivors, valuesOf } from '../register.ts';
+import { deltaOf, hasWriteFrom, isEmpty, own, survivors, valuesOf } from '../register.ts';
 import { isFrom, isNewer, type Stamp, stampOf } from '../stamp.ts';
-import type { RelationshipDelta, RelationshipEvent, RelationshipHead } from './events.ts';
+import {
+  type RelationshipDelta,
+  type RelationshipEvent,
+  type RelationshipHead,
+  relationshipVersions,
+} from './events.ts';
 import type {
   LinkEntities,
   RelationshipMessage,
@@ -27,6 +33,7 @@ import {
 } from './state.ts';
 
 const { says, when } = vocabulary<RelationshipState, RelationshipMessage, RelationshipEvent>();
+const { fact } = relationshipVersions;
 
 const observes = { guard: when(isNews), actions: says(observed) };
 
@@ -188,25 +195,18 @@ function saysSomething(state: RelationshipState, message: LinkEntities): boolean
 function proposed(state: RelationshipState, message: LinkEntities): RelationshipEvent {
   const { properties, metadata } = message.payload;
   const before = valuesOf(state.properties);
-  return {
-    type: 'RelationshipProposed',
-    schemaVersion: 1,
-    data: {
-      head: headOf(message),
-      extractedAt: metadata.extractedAt,
-      properties: { ...before, ...deltaOfLink(state, message).changed },
-      held: Object.keys(before).filter((name) => !Object.hasOwn(properties, name)),
-    },
-  };
+  return fact('RelationshipProposed', {
+    head: headOf(message),
+    extractedAt: metadata.extractedAt,
+    properties: { ...before, ...deltaOfLink(state, message).changed },
+    held: Object.keys(before).filter((name) => !Object.hasOwn(properties, name)),
+  });
 }
 
 function retargeted(state: RelationshipState, message: LinkEntities): RelationshipEvent {
   const { extractedAt } = message.payload.metadata;
-  return {
-    type: 'RelationshipRemoved',
-    schemaVersion: 1,
-    data: { extractedAt, reason: 'retargeted', head: state.head?.value ?? null },
-  };
+  const head = state.head?.value ?? null;
+  return fact('RelationshipRemoved', { extractedAt, reason: 'retargeted', head });
 }
 
 function activated(
@@ -215,14 +215,10 @@ function activated(
 ): RelationshipEvent {
   const isLink = message.messageType === 'LINK_ENTITIES';
   const before = valuesOf(state.properties);
-  return {
-    type: 'RelationshipActivated',
-    schemaVersion: 1,
-    data: {
-      head: linkedHead(state, message),
-      properties: isLink ? { ...before, ...deltaOfLink(state, message).changed } : before,
-    },
-  };
+  return fact('RelationshipActivated', {
+    head: linkedHead(state, message),
+    properties: isLink ? { ...before, ...deltaOfLink(state, message).changed } : before,
+  });
 }
 
 function suspended(
@@ -230,39 +226,32 @@ function suspended(
   message: LinkEntities | SetEndPresence,
 ): RelationshipEvent {
   const missing = missingEnds(linkedHead(state, message), endsAfter(state, message));
-  return { type: 'RelationshipSuspended', schemaVersion: 1, data: { missing } };
+  return fact('RelationshipSuspended', { missing });
 }
 
 function updated(state: RelationshipState, message: LinkEntities): RelationshipEvent {
   const data = deltaOfLink(state, message);
   const isNews =
     !isEmpty(data.changed) || (data.head !== undefined && !sameJson(data.head, state.head?.value));
-  return {
-    type: isNews ? 'RelationshipUpdated' : 'RelationshipConfirmed',
-    schemaVersion: 1,
-    data,
-  };
+  return fact(isNews ? 'RelationshipUpdated' : 'RelationshipConfirmed', data);
 }
 
 function removed(state: RelationshipState, message: UnlinkEntities): RelationshipEvent {
   const { extractedAt } = message.payload.metadata;
-  return {
-    type: 'RelationshipRemoved',
-    schemaVersion: 1,
-    data: { extractedAt, reason: 'unlinked', head: state.head?.value ?? null },
-  };
+  const head = state.head?.value ?? null;
+  return fact('RelationshipRemoved', { extractedAt, reason: 'unlinked', head });
 }
 
 function superseded(state: RelationshipState, message: UnlinkEntities): RelationshipEvent {
   const { extractedAt } = message.payload.metadata;
   const left = survivors(state.properties, stampOfMessage(message));
   const gone = Object.keys(state.properties).filter((name) => own(left, name) === undefined);
-  return { type: 'UnlinkSuperseded', schemaVersion: 1, data: { extractedAt, removed: gone } };
+  return fact('UnlinkSuperseded', { extractedAt, removed: gone });
 }
 
 function observed(_state: RelationshipState, { payload }: SetEndPresence): RelationshipEvent {
   const { entityId, present, revision } = payload;
-  return { type: 'EndObserved', schemaVersion: 1, data: { entityId, present, revision } };
+  return fact('EndObserved', { entityId, present, revision });
 }
 
 function endsAfter(state: RelationshipState, message: LinkEntities | SetEndPresence) {

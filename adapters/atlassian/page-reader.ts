@@ -60,8 +60,12 @@ export function pageReaderOf(connection: Connection, options: PageReaderOptions)
   const generations: Generations<PageWanted> = {
     live: async () => ({ sink, version: projection.version }),
     begin: refuse,
+    complete: refuse,
     promote: refuse,
+    leave: refuse,
     discard: refuse,
+    kept: refuse,
+    list: async () => [],
   };
   return { projection, generations };
 }

@@ -5,6 +5,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { publicContracts } from '#actors';
+import { notificationSchemas } from '#projections';
 import { errorCatalogue } from '#runtime';
 import type { Http } from './http.ts';
 
@@ -13,7 +14,9 @@ export async function documentation(app: Http, version: string): Promise<void> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'CogniSync', version, description: introduction() },
-      components: { schemas: publicContracts as Record<string, object> },
+      components: {
+        schemas: { ...publicContracts, ...notificationSchemas } as Record<string, object>,
+      },
       tags: [
         { name: 'webhooks', description: 'Sources tell what happened.' },
         { name: 'commands', description: 'Anybody tells what is so.' },
@@ -21,6 +24,7 @@ export async function documentation(app: Http, version: string): Promise<void> {
           name: 'graph',
           description: 'What is known. A little behind what was told: see /projections.',
         },
+        { name: 'feed', description: 'What changes, live.' },
         { name: 'projections', description: 'How far behind, and their upkeep.' },
         { name: 'dead letters', description: 'What could not be handled, and why.' },
         { name: 'health' },

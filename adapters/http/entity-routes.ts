@@ -1,11 +1,19 @@
 /**
- * Entities: what they are (the graph), what they are linked to (the graph), and how they came to be (the
- * log itself, also for those that are deleted).
+ * Entities: what they are and what they are linked to (the graph, through the cache), what they were
+ * (`asOf`: the history), and how they came to be (the log itself, also for those that are deleted).
  */
 import Type from 'typebox';
+import { asOfFrom } from '#projections';
 import { limits, RuntimeError, streamOf } from '#runtime';
 import type { Gate } from './gate.ts';
-import { Entity, EntityType, Relationship, RelationshipType } from './graph-schema.ts';
+import {
+  asOfParameter,
+  Entity,
+  EntityType,
+  perhapsAsOf,
+  Relationship,
+  RelationshipType,
+} from './graph-schema.ts';
 import { type Http, pageOf, paging, queryOf, refusals } from './http.ts';
 import { TenantHeader, tenantOf } from './tenant.ts';
 
@@ -19,7 +27,9 @@ const Neighbour = Type.Object({
   entity: Entity,
 });
 
-export type EntityView = Type.Static<typeof Entity>;
+const EntityAsOf = perhapsAsOf(Entity);
+
+export type EntityView = Type.Static<typeof EntityAsOf>;
 export type NeighbourView = Type.Static<typeof Neighbour>;
 
 const Neighbourhood = Type.Object({
@@ -66,9 +76,23 @@ export function entityRoutes(app: Http, gate: Gate): void {
   app.get(
     '/entities/:id',
     {
-      schema: { ...common, summary: 'One entity', params, response: { 200: Entity, ...refusals } },
+      schema: {
+        ...common,
+        summary: 'One entity, now or as of then',
+        params,
+        querystring: queryOf(asOfParameter),
+        response: { 200: EntityAsOf, ...refusals },
+      },
     },
-    (request) => gate.backend.graph.entity(tenantOf(request), request.params.id),
+    (request) => {
+      const { cached, history } = gate.backend;
+      const tenantId = tenantOf(request);
+      const { id } = request.params;
+      const { asOf } = request.query;
+      return asOf === undefined
+        ? cached.entity(tenantId, id)
+        : history.entity(tenantId, id, asOfFrom(asOf));
+    },
   );
 
   app.get(
@@ -102,20 +126,29 @@ export function entityRoutes(app: Http, gate: Gate): void {
     {
       schema: {
         ...common,
-        summary: 'What it is linked to',
+        summary: 'What it is linked to, now or as of then',
         params,
         querystring: queryOf({
           ...paging,
+          ...asOfParameter,
           type: Type.Optional(RelationshipType),
           direction: Type.Enum(['out', 'in', 'both'], {
             default: 'both',
             description: '`out`: the entity is the relationship’s source.',
           }),
         }),
-        response: { 200: pageOf(Neighbour), ...refusals },
+        response: { 200: perhapsAsOf(pageOf(Neighbour)), ...refusals },
       },
     },
-    (request) => gate.backend.graph.neighbours(tenantOf(request), request.params.id, request.query),
+    (request) => {
+      const { cached, history } = gate.backend;
+      const tenantId = tenantOf(request);
+      const { id } = request.params;
+      const { asOf, ...wanted } = request.query;
+      return asOf === undefined
+        ? cached.neighbours(tenantId, id, wanted)
+        : history.neighbours(tenantId, id, asOfFrom(asOf), wanted);
+    },
   );
 
   app.get(
@@ -123,16 +156,24 @@ export function entityRoutes(app: Http, gate: Gate): void {
     {
       schema: {
         ...common,
-        summary: 'Everything within some links of it',
+        summary: 'Everything within some links of it, now or as of then',
         params,
         querystring: queryOf({
+          ...asOfParameter,
           depth: Type.Integer({ minimum: 1, maximum: limits.neighbourhoodDepthMax, default: 1 }),
         }),
-        response: { 200: Neighbourhood, ...refusals },
+        response: { 200: perhapsAsOf(Neighbourhood), ...refusals },
       },
     },
-    (request) =>
-      gate.backend.graph.neighbourhood(tenantOf(request), request.params.id, request.query.depth),
+    (request) => {
+      const { cached, history } = gate.backend;
+      const tenantId = tenantOf(request);
+      const { id } = request.params;
+      const { asOf, depth } = request.query;
+      return asOf === undefined
+        ? cached.neighbourhood(tenantId, id, depth)
+        : history.neighbourhood(tenantId, id, asOfFrom(asOf), depth);
+    },
   );
 }
 

@@ -1,11 +1,11 @@
 /**
  * The projections: where each stands, and their upkeep.
  *
- * A rebuild or a verification is begun with 202 and goes on in the background; GET /projections shows how
- * far it is (`rebuild`) and how the last one ended (`upkeep`).
+ * A rebuild, a switch or a verification is begun with 202 and goes on in the background; GET /projections
+ * shows how far it is (`rebuild`) and how the last one ended (`upkeep`).
  */
 import Type from 'typebox';
-import type { Projector } from '#runtime';
+import { type GenerationStatus, type Projector, type RebuildOptions, RuntimeError } from '#runtime';
 import type { Gate } from './gate.ts';
 import { type Http, pageOf, refusals } from './http.ts';
 import type { UpkeepDesk, UpkeepKind } from './upkeep.ts';
@@ -20,7 +20,7 @@ const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([sc
 
 const Upkeep = Type.Object({
   id: Type.String(),
-  kind: Type.Enum(['rebuild', 'verify']),
+  kind: Type.Enum(['rebuild', 'switch', 'verify']),
   state: Type.Enum(['running', 'done', 'failed']),
   startedAt: Type.String(),
   endedAt: nullable(Type.String()),
@@ -45,8 +45,23 @@ const Projection = Type.Object({
   lag: Type.Integer(),
   eventsPerSecond: Type.Number(),
   error: nullable(Failure),
+  generations: nullable(
+    Type.Array(
+      Type.Object({
+        number: Type.Integer(),
+        version: Type.Integer({ description: 'Of the code that built it.' }),
+        position: Type.Integer({ description: 'Its stored checkpoint.' }),
+        state: Type.Enum(['live', 'kept', 'building'], {
+          description:
+            'Building: unfinished, or cut off and waiting for the next rebuild to go on.',
+        }),
+      }),
+      { description: 'Null while the read store does not answer.' },
+    ),
+  ),
   rebuild: nullable(
     Type.Object({
+      phase: Type.Enum(['loading', 'indexing']),
       position: Type.Integer(),
       head: Type.Integer(),
       eventsPerSecond: Type.Number(),
@@ -55,6 +70,20 @@ const Projection = Type.Object({
   ),
   upkeep: nullable(Upkeep),
 });
+
+const Rebuilding = nullable(
+  Type.Object(
+    {
+      rate: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'Events a second at most; absent: no bound.' }),
+      ),
+      keep: Type.Optional(
+        Type.Boolean({ description: 'Keep the rows that are replaced, to switch back to.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+);
 
 export type UpkeepView = Type.Static<typeof Upkeep>;
 export type ProjectionView = Type.Static<typeof Projection>;
@@ -70,31 +99,70 @@ export function projectionRoutes(app: Http, gate: Gate, desk: UpkeepDesk): void 
       },
     },
     async () => {
-      const projections = await gate.backend.runtime.projections();
-      return {
-        items: projections.map((status) => ({ ...status, upkeep: desk.of(status.name) })),
-        next: null,
-      };
+      const { runtime } = gate.backend;
+      const projections = await runtime.projections();
+      const items = projections.map(async (status) => ({
+        ...status,
+        generations: await generationsOf(runtime.projector(status.name)),
+        upkeep: desk.of(status.name),
+      }));
+      return { items: await Promise.all(items), next: null };
     },
   );
-  begin('rebuild', 'Build it anew from the log, beside the live rows, then take their place');
-  begin('verify', 'Replay the log into a scratch copy and compare checksums');
+  app.post(
+    '/projections/:name/rebuild',
+    {
+      schema: {
+        ...begun('Build it anew from the log, beside the live rows, then take their place'),
+        body: Rebuilding,
+      },
+    },
+    async ({ params, body }, reply) => {
+      const { rate, keep = false } = body ?? {};
+      const options: RebuildOptions = {
+        keepsOld: keep,
+        ...(rate !== undefined && { eventsPerSecondMax: rate }),
+      };
+      const upkeep = begin(params.name, 'rebuild', options);
+      return reply.code(202).header('location', '/projections').send(upkeep);
+    },
+  );
+  app.post(
+    '/projections/:name/switch',
+    {
+      schema: begun('Bring the kept rows up to date and make them live again; the others are kept'),
+    },
+    async ({ params }, reply) =>
+      reply.code(202).header('location', '/projections').send(begin(params.name, 'switch')),
+  );
+  app.post(
+    '/projections/:name/verify',
+    { schema: begun('Replay the log into a scratch copy and compare checksums') },
+    async ({ params }, reply) =>
+      reply.code(202).header('location', '/projections').send(begin(params.name, 'verify')),
+  );
 
-  function begin(kind: UpkeepKind, summary: string): void {
-    app.post(
-      `/projections/:name/${kind}`,
-      {
-        schema: {
-          tags: ['projections'],
-          summary,
-          params: Type.Object({ name: Type.String() }),
-          response: { 202: Upkeep, ...refusals },
-        },
-      },
-      async ({ params }, reply) => {
-        const projector: Projector = gate.backend.runtime.projector(params.name);
-        return reply.code(202).header('location', '/projections').send(desk.begin(projector, kind));
-      },
-    );
+  function begin(name: string, kind: UpkeepKind, options?: RebuildOptions): UpkeepView {
+    return desk.begin(gate.backend.runtime.projector(name), kind, options);
+  }
+}
+
+/** The schema of a route that begins something. */
+function begun(summary: string) {
+  return {
+    tags: ['projections'],
+    summary,
+    params: Type.Object({ name: Type.String() }),
+    response: { 202: Upkeep, ...refusals },
+  };
+}
+
+/** Where it stands is told though the read store is away. */
+async function generationsOf(projector: Projector): Promise<readonly GenerationStatus[] | null> {
+  try {
+    return await projector.generations();
+  } catch (thrown) {
+    if (thrown instanceof RuntimeError && thrown.retryable) return null;
+    throw thrown;
   }
 }

@@ -29,6 +29,7 @@ import { connectionRoutes } from './connection-routes.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { documentation } from './documentation.ts';
 import { entityRoutes } from './entity-routes.ts';
+import { feedRoutes, mayUpgrade } from './feed-routes.ts';
 import { Gate } from './gate.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { Http, Typebox } from './http.ts';
@@ -91,6 +92,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
     deadLetterRoutes(api, gate);
     refuseTheRest();
   });
+  await app.register((feed: Http) => feedRoutes(feed, gate, options.clock, limits));
   await app.ready();
   return {
     gate,
@@ -115,6 +117,7 @@ function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limit
     http: {
       maxHeaderSize: limits.httpHeaderBytesMax,
       connectionsCheckingInterval: limits.httpRequestMs / 4,
+      shouldUpgradeCallback: mayUpgrade,
     },
     // An id in a path may be percent-encoded: nine characters for a UTF-16 unit at most.
     routerOptions: { maxParamLength: limits.idCharsMax * 9 },

@@ -34,8 +34,21 @@ export function assertMayWriteFor(tenantId: string, request: FastifyRequest): vo
   if (stated === undefined || stated === tenantId) return;
   throw new RuntimeError(
     'TENANT_MISMATCH',
-    `the request is of tenant '${stated}', its message of '${tenantId}'`,
+    `the header is of tenant '${stated}', the request of '${tenantId}'`,
   );
+}
+
+/**
+ * The tenant of a request that may also name it in its query, as `named`. Throws TENANT_INVALID, or
+ * TENANT_MISMATCH where the header names another.
+ */
+export function tenantNamed(named: string | undefined, request: FastifyRequest): string {
+  if (named === undefined) return tenantOf(request);
+  if (!pattern.test(named)) {
+    throw new RuntimeError('TENANT_INVALID', 'the parameter tenant names no tenant');
+  }
+  assertMayWriteFor(named, request);
+  return named;
 }
 
 function statedTenant({ headers }: FastifyRequest): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Rebuilds and verifications that somebody asked for, one a projection at a time, in the background:
+ * Rebuilds, switches and verifications that somebody asked for, one a projection at a time, in the background:
  * they may take minutes, and a request that stays open as long dies in some proxy. What runs, and how
  * the last one ended, is kept until the next begins or the process ends.
  */
@@ -7,12 +7,13 @@ import {
   type Clock,
   type Ids,
   type Projector,
+  type RebuildOptions,
   RuntimeError,
   toRuntimeError,
   type Verification,
 } from '#runtime';
 
-export type UpkeepKind = 'rebuild' | 'verify';
+export type UpkeepKind = 'rebuild' | 'switch' | 'verify';
 
 export interface Upkeep {
   readonly id: string;
@@ -26,7 +27,7 @@ export interface Upkeep {
   readonly verification: Verification | null;
 }
 
-type Work = Pick<Projector, 'name' | UpkeepKind>;
+type Work = Pick<Projector, 'name' | 'rebuild' | 'switchBack' | 'verify'>;
 
 export class UpkeepDesk {
   readonly #clock: Clock;
@@ -44,10 +45,10 @@ export class UpkeepDesk {
   }
 
   /** Begins; `of` tells how it goes. Throws PROJECTION_BUSY while another runs. */
-  begin(projector: Work, kind: UpkeepKind): Upkeep {
+  begin(projector: Work, kind: UpkeepKind, options: RebuildOptions = {}): Upkeep {
     const { name } = projector;
     if (this.#last.get(name)?.state === 'running') {
-      throw new RuntimeError('PROJECTION_BUSY', `${name} is being rebuilt or verified`);
+      throw new RuntimeError('PROJECTION_BUSY', `${name} is being rebuilt, switched or verified`);
     }
     const begun: Upkeep = {
       id: this.#ids.random(),
@@ -59,15 +60,16 @@ export class UpkeepDesk {
       verification: null,
     };
     this.#last.set(name, begun);
-    void this.#run(projector, begun);
+    void this.#run(projector, begun, options);
     return begun;
   }
 
   /** Never rejects: how it ends is what is kept. */
-  async #run(projector: Work, begun: Upkeep): Promise<void> {
+  async #run(projector: Work, begun: Upkeep, options: RebuildOptions): Promise<void> {
     try {
       const verification = begun.kind === 'verify' ? await projector.verify() : null;
-      if (begun.kind === 'rebuild') await projector.rebuild();
+      if (begun.kind === 'rebuild') await projector.rebuild(options);
+      if (begun.kind === 'switch') await projector.switchBack();
       this.#end(projector, { ...begun, state: 'done', verification });
     } catch (thrown) {
       const { code, message } = toRuntimeError(thrown);

@@ -2,14 +2,16 @@
  * Generations in Maps: the reference for every store, with the same guards and the same pure folds.
  *
  * Nothing but microtasks, so that a simulation can hold it still. The object is the disk: keep it over
- * the restarts of a simulated node. A build that such a node left behind is dropped by the next `begin`;
- * a builder whose generation was dropped so learns it from its next `apply`.
+ * the restarts of a simulated node. There is no lock: the next `begin` takes a build that such a node left
+ * behind, or drops it; its builder, should it still live, learns that from its next `apply`.
  */
 import { createHash } from 'node:crypto';
 import { type KeyedRow, keyOf, patchedRow, type RowChange } from '#projections';
 import {
   type ChangeBatch,
   type Checksum,
+  type GenerationState,
+  type GenerationStatus,
   type Generations,
   RuntimeError,
   type Sink,
@@ -31,7 +33,8 @@ export interface MemoryPlan<Change, Tables> {
 }
 
 interface Generation<Tables> {
-  readonly number: number;
+  /** Another one where another builder goes on with it. */
+  number: number;
   readonly version: number;
   readonly tables: Tables;
   position: number;
@@ -41,6 +44,7 @@ export class MemoryGenerations<Change, Tables> implements Generations<Change> {
   readonly #plan: MemoryPlan<Change, Tables>;
   #live: Generation<Tables> | null = null;
   #building: Generation<Tables> | null = null;
+  #kept: Generation<Tables> | null = null;
   #lastNumber = 0;
 
   constructor(plan: MemoryPlan<Change, Tables>) {
@@ -57,22 +61,60 @@ export class MemoryGenerations<Change, Tables> implements Generations<Change> {
     return { sink: this.#sinkOf(live), version: live.version };
   }
 
-  async begin(): Promise<Sink<Change>> {
-    this.#building = this.#make();
-    return this.#sinkOf(this.#building);
+  async begin(head?: number): Promise<Sink<Change>> {
+    const left = this.#building;
+    const isUsable = left !== null && left.position > 0 && left.position <= (head ?? 0);
+    if (isUsable && left.version === this.#plan.version) left.number = ++this.#lastNumber;
+    else this.#building = this.#make();
+    return this.#sinkOf(this.#building!);
   }
 
-  async promote(sink: Sink<Change>): Promise<void> {
-    const next = this.#building;
-    if (next?.number !== sink.generation) throw this.#gone(sink.generation);
-    const reached = this.#live?.position ?? 0;
+  async complete(sink: Sink<Change>): Promise<void> {
+    await sink.position();
+  }
+
+  async promote(sink: Sink<Change>, { keepsOld = false } = {}): Promise<void> {
+    const next = [this.#building, this.#kept].find((one) => one?.number === sink.generation);
+    if (next == null) throw this.#gone(sink.generation);
+    const before = this.#live;
+    if (next === this.#building) this.#building = null;
+    this.#kept = keepsOld ? before : null;
     this.#live = next;
-    this.#building = null;
+    const reached = before?.position ?? 0;
     if (next.position > reached) this.#plan.announce?.(next.tables, reached, next.position);
+  }
+
+  async leave(): Promise<void> {
+    // Nothing is locked.
   }
 
   async discard(sink: Sink<Change>): Promise<void> {
     if (this.#building?.number === sink.generation) this.#building = null;
+  }
+
+  async kept(): Promise<Sink<Change> | null> {
+    if (this.#kept === null) return null;
+    const { version } = this.#kept;
+    if (version === this.#plan.version) return this.#sinkOf(this.#kept);
+    throw new RuntimeError(
+      'PROJECTION_OUTDATED',
+      `version ${version} of ${this.#plan.name} built the kept generation`,
+    );
+  }
+
+  async list(): Promise<readonly GenerationStatus[]> {
+    const all: readonly (readonly [GenerationState, Generation<Tables> | null])[] = [
+      ['live', this.#live],
+      ['kept', this.#kept],
+      ['building', this.#building],
+    ];
+    return all
+      .flatMap(([state, generation]) => {
+        if (generation === null) return [];
+        const { number, version, position } = generation;
+        return [{ number, version, position, state }];
+      })
+      .sort((a, b) => a.number - b.number);
   }
 
   #liveOrNew(): Generation<Tables> {
@@ -87,17 +129,24 @@ export class MemoryGenerations<Change, Tables> implements Generations<Change> {
   }
 
   #sinkOf(generation: Generation<Tables>): Sink<Change> {
+    const { number } = generation;
+    const state = this.#stateOf(generation);
+    const present = () => {
+      if (generation.number === number && this.#stateOf(generation) === state) return generation;
+      throw this.#gone(number);
+    };
     return {
-      generation: generation.number,
-      position: async () => this.#present(generation).position,
-      apply: async (batch) => this.#apply(this.#present(generation), batch),
-      checksum: async () => this.#checksum(this.#present(generation)),
+      generation: number,
+      position: async () => present().position,
+      apply: async (batch) => this.#apply(present(), batch),
+      checksum: async () => this.#checksum(present()),
     };
   }
 
-  #present(generation: Generation<Tables>): Generation<Tables> {
-    if (generation === this.#live || generation === this.#building) return generation;
-    throw this.#gone(generation.number);
+  #stateOf(generation: Generation<Tables>): GenerationState | null {
+    if (generation === this.#live) return 'live';
+    if (generation === this.#building) return 'building';
+    return generation === this.#kept ? 'kept' : null;
   }
 
   #apply(generation: Generation<Tables>, { changes, from, to }: ChangeBatch<Change>): number {

@@ -99,6 +99,12 @@ export class MemoryLog implements Log {
     return this.#all.length;
   }
 
+  async last(): Promise<RecordedEvent | null> {
+    this.#assertOpen();
+    const kept = this.#all.at(-1);
+    return kept === undefined ? null : recorded(kept);
+  }
+
   async *subscribe(options: SubscribeOptions): AsyncGenerator<EventBatch, void, void> {
     const { after, filter, signal, batchMax = limits.subscriptionBatchMax } = options;
     for (let position = after; !signal.aborted; ) {

@@ -80,11 +80,21 @@ export class PgliteSession {
     params: readonly SqlValue[],
     timeoutMs: number | null,
   ): Promise<readonly Row[]> {
-    if (timeoutMs === null) return this.#send(sql, params);
+    return this.#inTime(timeoutMs, () => this.#send(sql, params));
+  }
+
+  /** A COPY from `/dev/blob`, which is what PGlite calls the text that comes along. */
+  async copy(sql: string, text: string, timeoutMs: number): Promise<void> {
+    const copied = new TextEncoder().encode(text);
+    await this.#inTime(timeoutMs, () => this.#send(sql, [], copied));
+  }
+
+  async #inTime<T>(timeoutMs: number | null, work: () => Promise<T>): Promise<T> {
+    if (timeoutMs === null) return work();
     const late = () => this.kill(`a statement took longer than ${timeoutMs} ms`);
     const timer = setTimeout(late, timeoutMs);
     try {
-      return await this.#send(sql, params);
+      return await work();
     } finally {
       clearTimeout(timer);
     }
@@ -107,14 +117,18 @@ export class PgliteSession {
     void this.#worker.terminate();
   }
 
-  #send(sql: string | null, params: readonly SqlValue[]): Promise<readonly Row[]> {
+  #send(
+    sql: string | null,
+    params: readonly SqlValue[],
+    copied?: Uint8Array<ArrayBuffer>,
+  ): Promise<readonly Row[]> {
     if (this.#lost !== null) return Promise.reject(this.#lost);
     const id = ++this.#lastId;
     const answered = new Promise<readonly Row[]>((resolve, reject) => {
       this.#waiting.set(id, { sql, resolve, reject });
     });
-    const request: ThreadRequest = { id, sql, params };
-    this.#worker.postMessage(request);
+    const request: ThreadRequest = { id, sql, params, ...(copied !== undefined && { copied }) };
+    this.#worker.postMessage(request, copied === undefined ? [] : [copied.buffer]);
     return answered;
   }
 

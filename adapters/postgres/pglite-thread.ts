@@ -22,6 +22,8 @@ export interface ThreadRequest {
   /** Null: close the database and end. */
   readonly sql: string | null;
   readonly params: readonly SqlValue[];
+  /** What a COPY reads, as UTF-8. */
+  readonly copied?: Uint8Array<ArrayBuffer>;
 }
 
 export interface ThreadFailure {
@@ -73,7 +75,7 @@ const options: PGliteOptions = {
 };
 
 async function serve(database: PGlite): Promise<void> {
-  port.on('message', async ({ id, sql, params }: ThreadRequest) => {
+  port.on('message', async ({ id, sql, params, copied }: ThreadRequest) => {
     try {
       if (sql === null) {
         await database.close();
@@ -81,7 +83,8 @@ async function serve(database: PGlite): Promise<void> {
         port.close();
         return;
       }
-      const { rows } = await database.query<object>(sql, params as SqlValue[]);
+      const options = copied === undefined ? {} : { blob: new Blob([copied]) };
+      const { rows } = await database.query<object>(sql, params as SqlValue[], options);
       answer({ kind: 'rows', id, rows });
     } catch (thrown) {
       answer({ kind: 'failed', id, failure: failureFrom(thrown) });

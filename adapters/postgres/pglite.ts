@@ -97,6 +97,11 @@ class PgliteStore implements ReadStore {
     );
   }
 
+  copy(target: string, lines: string): Promise<void> {
+    const sql = `COPY ${target} FROM '/dev/blob'`;
+    return this.#inLine((session) => session.copy(sql, lines, this.#statementTimeoutMs));
+  }
+
   /** The folder is this process's alone, so its locks are too. */
   async lock(name: string): Promise<StoreLock | null> {
     if (this.#isClosed) throw closedStore();

@@ -5,7 +5,9 @@
  * when the server does. Settings of a session that could change answers (time zone, date style) are
  * pinned to PGlite's.
  */
+import { finished } from 'node:stream/promises';
 import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import {
   limits,
   type Queryable,
@@ -52,8 +54,15 @@ export function openPostgres(options: PostgresOptions): ReadStore {
   return new PostgresStore(options.url, options.statementTimeoutMs ?? limits.statementTimeoutMs);
 }
 
-/** Work on one connection; it calls `abandon` where the connection can't be used again. */
-type Work<T> = (run: Run, abandon: (failure: unknown) => void) => Promise<T>;
+/** One connection, for as long as a piece of work takes. */
+interface Connection {
+  readonly run: Run;
+  copy(sql: string, text: string): Promise<void>;
+  /** It can't be used again. */
+  abandon(failure: unknown): void;
+}
+
+type Work<T> = (connection: Connection) => Promise<T>;
 
 class PostgresStore implements ReadStore {
   readonly #pool: pg.Pool;
@@ -84,7 +93,7 @@ class PostgresStore implements ReadStore {
   }
 
   query<R extends Row>(sql: string, params: readonly SqlValue[] = []): Promise<readonly R[]> {
-    return this.#connected(async (run) => (await run(sql, params)) as readonly R[]);
+    return this.#connected(async ({ run }) => (await run(sql, params)) as readonly R[]);
   }
 
   transaction<T>(
@@ -92,7 +101,7 @@ class PostgresStore implements ReadStore {
     { isPatient = false }: TransactionOptions = {},
   ): Promise<T> {
     return this.#connected(
-      (run, abandon) =>
+      ({ run, abandon }) =>
         transact(
           run,
           async (tx) => {
@@ -103,6 +112,10 @@ class PostgresStore implements ReadStore {
         ),
       isPatient,
     );
+  }
+
+  copy(target: string, lines: string): Promise<void> {
+    return this.#connected((connection) => connection.copy(`COPY ${target} FROM STDIN`, lines));
   }
 
   async lock(name: string): Promise<StoreLock | null> {
@@ -160,24 +173,33 @@ class PostgresStore implements ReadStore {
     };
     client.on('error', onLoss);
     const silence = isPatient ? {} : { query_timeout: this.#statementTimeoutMs + silenceMs };
-    const run: Run = async (sql, params) => {
+    const sent = async <R>(sql: string, send: () => Promise<R>): Promise<R> => {
       try {
-        const { rows } = await client.query<Row>({
-          text: sql,
-          values: params as unknown[],
-          ...silence,
-        });
-        return rows;
+        return await send();
       } catch (thrown) {
         // What the server did not say itself, the connection did: it is lost or silent.
         if (!(thrown instanceof pg.DatabaseError)) broken ??= thrown as Error;
         throw failureOf(thrown as Error, sql);
       }
     };
-    try {
-      return await work(run, (failure) => {
+    const connection: Connection = {
+      run: (sql, params) =>
+        sent(sql, async () => {
+          const values = params as unknown[];
+          return (await client.query<Row>({ text: sql, values, ...silence })).rows;
+        }),
+      copy: (sql, text) =>
+        sent(sql, async () => {
+          const stream = client.query(Object.assign(copyFrom(sql), silence));
+          stream.end(text);
+          await finished(stream);
+        }),
+      abandon: (failure) => {
         broken ??= failure as Error;
-      });
+      },
+    };
+    try {
+      return await work(connection);
     } finally {
       client.off('error', onLoss);
       client.release(broken);

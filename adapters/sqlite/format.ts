@@ -17,6 +17,7 @@
  */
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { Refusal } from './failure.ts';
 
 /** `CoSy`; what `PRAGMA application_id` and file(1) show. */
@@ -85,6 +86,9 @@ export function openForWriting(file: string, lockMs: number): DatabaseSync {
   try {
     if (isEmpty(db)) create(db);
     check(db, file);
+    if (pragma(db, 'journal_mode') !== 'wal') {
+      throw new Refusal('DATA_CORRUPT', `${file} is not in WAL mode: something else wrote to it`);
+    }
     // FULL: a commit returns after its fsync. fullfsync: on macOS, after the drive's own cache too.
     db.exec(`PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA cache_size = -${cacheKiB}`);
     return db;
@@ -101,6 +105,13 @@ export function openForReading(file: string): DatabaseSync {
   return db;
 }
 
+/** A file that nobody writes, perhaps on a medium that is read-only; nothing appears beside it. */
+export function openUnchanging(file: string): DatabaseSync {
+  const url = pathToFileURL(file);
+  url.searchParams.set('immutable', '1');
+  return new DatabaseSync(url, { readOnly: true });
+}
+
 function create(db: DatabaseSync): void {
   db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
   // Another process may have been faster.
@@ -111,8 +122,11 @@ function create(db: DatabaseSync): void {
   db.exec('COMMIT');
 }
 
-/** Cheap, whatever the size: marks, length, and the far end of every tree, where a cut file ends. */
-function check(db: DatabaseSync, file: string): void {
+/**
+ * Throws a Refusal, or what SQLite throws, for what is no log. Cheap, whatever the size: marks, length,
+ * and the far end of every tree, where a cut file ends.
+ */
+export function check(db: DatabaseSync, file: string): void {
   if (pragma(db, 'application_id') !== applicationId) {
     throw new Refusal('DATA_CORRUPT', `${file} is a database, but no log of CogniSync`);
   }
@@ -122,9 +136,6 @@ function check(db: DatabaseSync, file: string): void {
       'DATA_FORMAT_NEWER',
       `${file} has format ${version}; this version knows formats up to ${formatVersion}`,
     );
-  }
-  if (pragma(db, 'journal_mode') !== 'wal') {
-    throw new Refusal('DATA_CORRUPT', `${file} is not in WAL mode: something else wrote to it`);
   }
   // Without a journal nobody is writing to it, and SQLite would take half a page for a whole one.
   if (sizeOf(`${file}-wal`) === 0 && sizeOf(file) % (pragma(db, 'page_size') as number) !== 0) {

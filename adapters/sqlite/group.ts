@@ -29,9 +29,20 @@ export interface SnapshotRequest {
   readonly state: string;
 }
 
-export type WriteRequest = AppendRequest | SnapshotRequest;
+/** Appends that stand in this order: the first that meets a conflict ends them. */
+export interface ChainRequest {
+  readonly chain: readonly AppendRequest[];
+}
+
+export interface ChainAnswer {
+  /** How many of the chain stand, and how many of those did not before. */
+  readonly standing: number;
+  readonly added: number;
+}
+
+export type WriteRequest = AppendRequest | SnapshotRequest | ChainRequest;
 /** Null for a snapshot: it is kept. */
-export type WriteAnswer = AppendResult | null;
+export type WriteAnswer = AppendResult | ChainAnswer | null;
 
 interface StreamHead {
   readonly id: number;
@@ -85,9 +96,10 @@ export class GroupCommit {
     try {
       // IMMEDIATE: a transaction that reads first could not become a writer behind another's commit.
       this.#begin.run();
-      const answers = requests.map((request) =>
-        'state' in request ? this.#snapshot(request) : this.#append(request),
-      );
+      const answers = requests.map((request) => {
+        if ('state' in request) return this.#snapshot(request);
+        return 'chain' in request ? this.#chain(request) : this.#append(request);
+      });
       this.#commit.run();
       return answers;
     } catch (thrown) {
@@ -95,6 +107,16 @@ export class GroupCommit {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw thrown;
     }
+  }
+
+  #chain({ chain }: ChainRequest): ChainAnswer {
+    let added = 0;
+    for (const [standing, request] of chain.entries()) {
+      const { kind } = this.#append(request);
+      if (kind === 'conflict') return { standing, added };
+      if (kind === 'appended') added += 1;
+    }
+    return { standing: chain.length, added };
   }
 
   #append(request: AppendRequest): AppendResult {

@@ -21,23 +21,27 @@ import {
   type ReadAllOptions,
   type ReadStreamOptions,
   type RecordedEvent,
+  type Replica,
   RuntimeError,
   type Snapshots,
   type StreamName,
   type SubscribeOptions,
 } from '#runtime';
 import { onFile } from './error.ts';
-import type { AppendRequest } from './group.ts';
 import { Reader } from './reader.ts';
+import { SqliteReplica } from './replica.ts';
 import { SqliteSnapshots } from './snapshots.ts';
 import { Tail } from './tail.ts';
 import { Writer } from './writer.ts';
+import { written } from './written-event.ts';
 
 /** A log with the snapshots that belong to it; they share a file and its writer. */
 export interface SqliteStore {
-  /** Closing it closes both. */
+  /** Closing it closes all. */
   readonly log: Log;
   readonly snapshots: Snapshots;
+  /** The log as the far end of a copy. */
+  readonly replica: Replica;
 }
 
 /**
@@ -49,9 +53,11 @@ export async function openSqlite(file: string): Promise<SqliteStore> {
   const writer = await Writer.open(file);
   try {
     const reader = onFile(file, () => new Reader(file));
+    const log = new SqliteLog(writer, reader);
     return {
-      log: new SqliteLog(writer, reader),
+      log,
       snapshots: new SqliteSnapshots(writer, reader),
+      replica: new SqliteReplica(log, writer),
     };
   } catch (thrown) {
     await writer.close();
@@ -105,6 +111,11 @@ class SqliteLog implements Log {
     return this.#reader.head();
   }
 
+  async last(): Promise<RecordedEvent | null> {
+    const [event] = this.#reader.scan(this.#reader.head() - 1, 1).events;
+    return event ?? null;
+  }
+
   async *subscribe(options: SubscribeOptions): AsyncGenerator<EventBatch, void, void> {
     const { after, filter, signal, batchMax = limits.subscriptionBatchMax } = options;
     for (let position = after; !signal.aborted; ) {
@@ -123,16 +134,4 @@ class SqliteLog implements Log {
     this.#tail.close();
     await this.#writer.close();
   }
-}
-
-/** An event as it will stand. */
-function written(event: NewEvent): AppendRequest['events'][number] {
-  const { id, type, schemaVersion } = event;
-  const data = JSON.stringify(event.data);
-  const metadata = JSON.stringify(event.metadata);
-  const bytes = Buffer.byteLength(data) + Buffer.byteLength(metadata);
-  if (bytes > limits.eventBytesMax) {
-    throw new RuntimeError('EVENT_TOO_LARGE', `a ${type} of ${bytes} bytes`, { data: { bytes } });
-  }
-  return { id, type, schemaVersion, data, metadata };
 }

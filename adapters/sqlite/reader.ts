@@ -18,6 +18,7 @@ import {
 import { closedLog, onFile } from './error.ts';
 import { Refusal } from './failure.ts';
 import { openForReading } from './format.ts';
+import { Recent, type Stretch } from './recent.ts';
 
 type RecordRow = readonly [
   position: number,
@@ -40,6 +41,7 @@ export class Reader {
   readonly #scan: StatementSync;
   readonly #head: StatementSync;
   readonly #snapshot: StatementSync;
+  readonly #recent = new Recent();
 
   constructor(file: string) {
     this.#file = file;
@@ -78,21 +80,42 @@ export class Reader {
   scan(after: number, limit: number, filter: EventFilter = {}): EventBatch {
     return this.#reading(() => {
       const head = this.#readHead();
-      const to = Math.min(head, after + limits.logScanEventsMax);
-      if (to <= after) return { events: [], position: after, live: true };
-      const rows = this.#scan.iterate(after, to, json(filter.categories), json(filter.types));
-      const events: RecordedEvent[] = [];
-      let chars = 0;
-      for (const row of rows as Iterable<unknown> as Iterable<RecordRow>) {
-        const event = recorded(row);
-        events.push(event);
-        chars += row[6].length + row[7].length;
-        if (events.length >= limit || chars >= limits.subscriptionBatchCharsMax) {
-          return { events, position: event.position, live: event.position === head };
-        }
+      if (head <= after) return { events: [], position: after, live: true };
+      if (head - after > limits.logRecentEventsMax) {
+        const { held, position } = this.#stretch(after, head, limit, filter);
+        return { events: held.map(({ event }) => event), position, live: position === head };
       }
-      return { events, position: to, live: to === head };
+      const recent = this.#recent;
+      const goOn = () =>
+        recent.add(this.#stretch(recent.position, head, limits.logRecentEventsMax, {}));
+      if (!recent.covers(after)) recent.restart(after);
+      if (recent.position < head) goOn();
+      if (!recent.covers(after)) {
+        // What is new was so large that it drove out what is asked for.
+        recent.restart(after);
+        goOn();
+      }
+      const { events, position } = recent.after(after, limit, filter);
+      return { events, position, live: position === head };
     });
+  }
+
+  /** Up to so many events after a position, read from the file. */
+  #stretch(after: number, head: number, limit: number, filter: EventFilter): Stretch {
+    const to = Math.min(head, after + limits.logScanEventsMax);
+    const rows = this.#scan.iterate(after, to, json(filter.categories), json(filter.types));
+    const held: Stretch['held'][number][] = [];
+    let sum = 0;
+    for (const row of rows as Iterable<unknown> as Iterable<RecordRow>) {
+      const event = recorded(row);
+      const chars = row[6].length + row[7].length;
+      held.push({ event, chars });
+      sum += chars;
+      if (held.length >= limit || sum >= limits.subscriptionBatchCharsMax) {
+        return { held, position: event.position };
+      }
+    }
+    return { held, position: to };
   }
 
   head(): number {

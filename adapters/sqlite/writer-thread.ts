@@ -108,8 +108,10 @@ function groupLength(requests: readonly WriteRequest[]): number {
   for (const request of requests) {
     if ('state' in request) chars += request.state.length;
     else {
-      events += request.events.length;
-      for (const { data, metadata } of request.events) chars += data.length + metadata.length;
+      for (const one of 'chain' in request ? request.chain : [request]) {
+        events += one.events.length;
+        for (const { data, metadata } of one.events) chars += data.length + metadata.length;
+      }
     }
     if (count > 0 && (events > groupEventsMax || chars > groupCharsMax)) break;
     count += 1;

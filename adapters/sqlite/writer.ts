@@ -10,7 +10,14 @@
 import { Worker } from 'node:worker_threads';
 import { type AppendResult, limits, RuntimeError } from '#runtime';
 import { closedLog, errorOf } from './error.ts';
-import type { AppendRequest, SnapshotRequest, WriteAnswer, WriteRequest } from './group.ts';
+import type {
+  AppendRequest,
+  ChainAnswer,
+  ChainRequest,
+  SnapshotRequest,
+  WriteAnswer,
+  WriteRequest,
+} from './group.ts';
 import type { GroupAnswer, WriterAnswer, WriterCall, WriterData } from './writer-thread.ts';
 
 interface Waiting {
@@ -47,6 +54,10 @@ export class Writer {
 
   append(request: AppendRequest): Promise<AppendResult> {
     return this.#write(request) as Promise<AppendResult>;
+  }
+
+  chain(request: ChainRequest): Promise<ChainAnswer> {
+    return this.#write(request) as Promise<ChainAnswer>;
   }
 
   async keep(request: SnapshotRequest): Promise<void> {

@@ -1,4 +1,4 @@
-/** entity: one entity with what it is linked to, as a small tree. */
+/** entity: one entity with what it is linked to, as a small tree; now, or as of then. */
 import type { EntityView, NeighbourView } from '#adapters/http';
 import type { Client } from './client.ts';
 import { Complaint } from './complaint.ts';
@@ -13,14 +13,23 @@ interface Page<Item> {
 /** More are counted on the last line. */
 const neighboursShown = 100;
 
+export interface EntityOptions {
+  readonly isJson: boolean;
+  /** As the node's `asOf` parameter takes it. */
+  readonly asOf?: string | undefined;
+}
+
 export async function showEntity(
   client: Client,
   id: string,
-  { isJson }: { readonly isJson: boolean },
+  { isJson, asOf }: EntityOptions,
 ): Promise<void> {
-  const entity = await found(client, id);
+  const entity = await found(client, id, asOf);
+  // All of one answer: the moment by its position, which is the same however time goes on.
+  const moment = entity.asOf === undefined ? {} : { asOf: `position:${entity.asOf.position}` };
+  const query = new URLSearchParams({ limit: String(neighboursShown), ...moment });
   const neighbours = await client.get<Page<NeighbourView>>(
-    `${pathOf(entity.id)}/neighbours?limit=${neighboursShown}`,
+    `${pathOf(entity.id)}/neighbours?${query}`,
   );
   if (isJson) return printJson({ entity, neighbours });
   const more = neighbours.next === null ? [] : ['… and more'];
@@ -28,6 +37,7 @@ export async function showEntity(
   const lines = [
     `${entity.type} ${titleOf(entity)}`,
     `  ${entity.id}`,
+    ...(entity.asOf === undefined ? [] : [`  as of position ${entity.asOf.position}`]),
     ...(entity.source.url === '' ? [] : [`  ${entity.source.url}`]),
     ...Object.entries(entity.properties).map(([name, value]) => `  ${name}: ${shown(value)}`),
     ...branches.map((branch, at) => `${at === branches.length - 1 ? '└─' : '├─'} ${branch}`),
@@ -36,18 +46,20 @@ export async function showEntity(
 }
 
 /**
- * The entity with this id, or with this key, since people know keys; where that is no one entity, a
- * complaint that names some that were perhaps meant.
+ * The entity with this id, or with this key today, since people know keys; where that is no one entity,
+ * a complaint that names some that were perhaps meant.
  */
-async function found(client: Client, id: string): Promise<EntityView> {
+async function found(client: Client, id: string, asOf?: string): Promise<EntityView> {
+  const then = asOf === undefined ? '' : `?${new URLSearchParams({ asOf })}`;
+  const exactly = (exact: string) => client.get<EntityView>(`${pathOf(exact)}${then}`);
   try {
-    return await client.get<EntityView>(pathOf(id));
+    return await exactly(id);
   } catch (thrown) {
     if (!(thrown instanceof Complaint) || thrown.code !== 'NOT_FOUND') throw thrown;
     const query = new URLSearchParams({ q: id.slice(0, 200), limit: '5' });
     const { items } = await client.get<Page<{ entity: EntityView }>>(`/search?${query}`);
     const named = items.filter(({ entity }) => entity.properties.key === id);
-    if (named.length === 1) return named[0]!.entity;
+    if (named.length === 1) return exactly(named[0]!.entity.id);
     if (items.length === 0) throw thrown;
     const lines = items.map(({ entity }) => `  ${entity.id}  ${titleOf(entity)}`);
     throw new Complaint(thrown.message, {

@@ -13,6 +13,13 @@ interface TailFlags {
   readonly json?: true;
 }
 
+interface RehearseFlags {
+  readonly tenant?: string;
+  readonly kind?: string;
+  readonly dataDir?: string;
+  readonly json?: true;
+}
+
 export function addHistoryCommands(program: Command): void {
   program
     .command('tail')
@@ -21,7 +28,7 @@ export function addHistoryCommands(program: Command): void {
     .option('--type <name>', 'events of this type: EntityCreated …', gather, [])
     .option('--tenant <id>', 'events of this tenant')
     .option('--entity <id>', "an entity's events, and those of its relationships")
-    .option('--after <position>', 'from here on; 0 for the start (default: the last few)', position)
+    .option('--after <position>', 'from here on; 0 for the start (default: its end)', position)
     .option('--no-follow', 'end at the end of the log')
     .option('--data-dir <path>', "the node's DATA_DIR")
     .option('--json', 'one JSON object a line')
@@ -39,5 +46,31 @@ Reads the log's file itself, beside a running node or without one, on the machin
       await orComplain(options, () =>
         tail({ ...rest, categories, types, isFollowing, isJson: json === true }),
       );
+    });
+
+  program
+    .command('rehearse')
+    .description('Decide all history once more with this code; exits with 1 where it differs.')
+    .option('--tenant <id>', 'actors of this tenant')
+    .option('--kind <name>', 'actors of this kind: entity, relationship')
+    .option('--data-dir <path>', "the node's DATA_DIR")
+    .option('--json', 'one JSON object a line: differences, then a summary')
+    .addHelpText(
+      'after',
+      `
+Before a changed state machine is deployed: it shows, actor by actor, which messages of the past it would
+decide otherwise, refuse, or could not read, and where a stored state is another than its events lead to.
+Reads the log's file itself, beside a running node or from a copy, and writes nothing. Messages that
+changed nothing left no events, and are not rehearsed.
+
+  $ cognisync rehearse --data-dir /backup/cognisync
+  $ cognisync rehearse --kind entity --json | jq 'select(.kind == "decision")'`,
+    )
+    .action(async (options: RehearseFlags) => {
+      const { rehearse } = await import('./rehearse.ts');
+      await orComplain(options, async () => {
+        const { json, ...rest } = options;
+        if (!(await rehearse({ ...rest, isJson: json === true }))) process.exitCode = 1;
+      });
     });
 }

@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { version } from '../version.ts';
 import { type Common, isJson, orComplain, position, remote, run } from './command.ts';
+import { addCopyCommands } from './copy-commands.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
 import { addHistoryCommands } from './history-commands.ts';
 import { endQuietlyWithReader } from './output.ts';
@@ -100,23 +101,27 @@ Exits with 1 where anything was refused.`,
   });
 
 remote(program, 'entity')
-  .description('Show an entity and what it is linked to.')
+  .description('Show an entity and what it is linked to, now or as of then.')
   .argument('<id>', 'its id, such as jira:acme.atlassian.net:issue:10001')
+  .option('--as-of <moment>', 'revision:N of its own, position:N of the log, or a time with a zone')
   .addHelpText(
     'after',
     `
 A key will do, too; for other words it shows which entities may be meant.
 
   $ cognisync entity ACME-12
+  $ cognisync entity ACME-12 --as-of 2026-03-01T12:00:00Z
   $ cognisync entity 'jira:acme.atlassian.net:issue:10012' --json`,
   )
-  .action(async (id: string, options: Common) => {
+  .action(async (id: string, options: Common & { asOf?: string }) => {
     const { showEntity } = await import('./entity.ts');
-    await run(options, (client) => showEntity(client, id, { isJson: isJson(options) }));
+    const { asOf } = options;
+    await run(options, (client) => showEntity(client, id, { isJson: isJson(options), asOf }));
   });
 
 addProjectionCommands(program);
 addHistoryCommands(program);
+addCopyCommands(program);
 addDeadLetterCommands(program);
 
 await program.parseAsync();

@@ -1,6 +1,11 @@
 /** The commands about projections: where they stand, and their upkeep. */
 import type { Command } from 'commander';
-import { type Common, isJson, remote, run } from './command.ts';
+import { type Common, isJson, orComplain, position, remote, run } from './command.ts';
+
+interface RebuildFlags extends Common {
+  readonly rate?: number;
+  readonly keep?: true;
+}
 
 export function addProjectionCommands(program: Command): void {
   remote(program, 'projections')
@@ -13,9 +18,39 @@ export function addProjectionCommands(program: Command): void {
   remote(program, 'rebuild')
     .description('Build a projection anew from the log; readers see the old rows until it is done.')
     .argument('<name>', 'such as graph; see `cognisync projections`')
+    .option('--rate <n>', 'events a second at most, to leave the machine to others', position)
+    .option('--keep', 'keep the rows that are replaced, for `cognisync switch`')
+    .addHelpText(
+      'after',
+      `
+One that was cut off by a crash or a stop goes on where it was. Nothing is sent to anybody by it: what
+followed from the log was told when it was written.
+
+  $ cognisync rebuild graph
+  $ cognisync rebuild graph --rate 5000 --keep`,
+    )
+    .action(async (name: string, options: RebuildFlags) => {
+      const { renew } = await import('./projections.ts');
+      const { rate, keep = false } = options;
+      const body = { keep, ...(rate !== undefined && { rate }) };
+      await run(options, (client) =>
+        renew(client, name, { kind: 'rebuild', body }, { isJson: isJson(options) }),
+      );
+    });
+
+  remote(program, 'switch')
+    .description('Switch back to the rows that `rebuild --keep` kept, brought up to date first.')
+    .argument('<name>', 'such as graph; see `cognisync projections`')
+    .addHelpText(
+      'after',
+      `
+The rows that were live are kept in their place, so that a second switch undoes the first.`,
+    )
     .action(async (name: string, options: Common) => {
-      const { rebuild } = await import('./projections.ts');
-      await run(options, (client) => rebuild(client, name, { isJson: isJson(options) }));
+      const { renew } = await import('./projections.ts');
+      await run(options, (client) =>
+        renew(client, name, { kind: 'switch' }, { isJson: isJson(options) }),
+      );
     });
 
   remote(program, 'verify')
@@ -23,7 +58,15 @@ export function addProjectionCommands(program: Command): void {
       'Replay the log into a scratch copy and compare checksums; exits with 1 if they differ.',
     )
     .argument('[name]', 'a projection; all of them where absent')
-    .action(async (name: string | undefined, options: Common) => {
+    .option('--backup <file>', 'read a backup of the log from end to end instead; asks no node')
+    .action(async (name: string | undefined, options: Common & { backup?: string }) => {
+      const { backup } = options;
+      if (backup !== undefined) {
+        const { verifyBackup } = await import('./backup.ts');
+        return orComplain(options, async () => {
+          if (!(await verifyBackup(backup, { isJson: isJson(options) }))) process.exitCode = 1;
+        });
+      }
       const { verify } = await import('./projections.ts');
       await run(options, async (client) => {
         if (!(await verify(client, name, { isJson: isJson(options) }))) process.exitCode = 1;

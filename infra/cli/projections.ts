@@ -1,4 +1,4 @@
-/** projections, rebuild, verify: where the projections stand, and their upkeep. */
+/** projections, rebuild, switch, verify: where the projections stand, and their upkeep. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ProjectionView, UpkeepView } from '#adapters/http';
 import type { Client } from './client.ts';
@@ -21,23 +21,42 @@ export async function projectionsOf(client: Client): Promise<readonly Projection
 export async function showProjections(client: Client, { isJson }: Output): Promise<void> {
   const items = await projectionsOf(client);
   if (isJson) return printJson({ items });
-  const rows = items.map(({ name, status, position, lag, eventsPerSecond, error }) => [
-    name,
-    status,
-    countOf(position),
-    countOf(lag),
-    `${countOf(eventsPerSecond)}/s`,
-    error === null ? '' : `${error.code}: ${error.message}`,
+  const rows = items.map((item) => [
+    item.name,
+    item.status,
+    countOf(item.position),
+    countOf(item.lag),
+    `${countOf(item.eventsPerSecond)}/s`,
+    generationsOf(item),
+    item.error === null ? '' : `${item.error.code}: ${item.error.message}`,
   ]);
-  await printLine(tableOf(['NAME', 'STATUS', 'POSITION', 'LAG', 'RATE', ''], rows, [2, 3, 4]));
+  const heads = ['NAME', 'STATUS', 'POSITION', 'LAG', 'RATE', 'GENERATIONS', ''];
+  await printLine(tableOf(heads, rows, [2, 3, 4]));
 }
 
-export async function rebuild(client: Client, name: string, output: Output): Promise<void> {
-  const { startedAt, endedAt } = await completed(client, name, 'rebuild', output);
+/** Such as `3 live, 2 kept at 1,204`. */
+function generationsOf({ generations }: ProjectionView): string {
+  const all = generations ?? [];
+  return all
+    .map(({ number, state, position }) =>
+      state === 'live' ? `${number} live` : `${number} ${state} at ${countOf(position)}`,
+    )
+    .join(', ');
+}
+
+/** Asks for a rebuild, or for the generation that an earlier one kept, and waits for its end. */
+export async function renew(
+  client: Client,
+  name: string,
+  asked: { readonly kind: 'rebuild'; readonly body: object } | { readonly kind: 'switch' },
+  output: Output,
+): Promise<void> {
+  const { startedAt, endedAt } = await completed(client, name, asked, output);
   const seconds = (Date.parse(endedAt ?? startedAt) - Date.parse(startedAt)) / 1_000;
   const projection = (await projectionsOf(client)).find((one) => one.name === name);
   if (output.isJson) return printJson({ name, seconds, position: projection?.position ?? null });
-  await printLine(`${name} is rebuilt up to ${countOf(projection?.position ?? 0)} in ${seconds} s`);
+  const done = asked.kind === 'rebuild' ? 'is rebuilt' : 'has switched back, with all';
+  await printLine(`${name} ${done} up to ${countOf(projection?.position ?? 0)} in ${seconds} s`);
 }
 
 /**
@@ -63,7 +82,7 @@ export async function verify(
 }
 
 async function verifyOne(client: Client, name: string, output: Output): Promise<boolean> {
-  const { verification } = await completed(client, name, 'verify', output);
+  const { verification } = await completed(client, name, { kind: 'verify' }, output);
   if (verification === null) throw new Complaint(`${name} was verified without a result`);
   const { isSame, live, position, replayed } = verification;
   if (output.isJson) {
@@ -86,11 +105,11 @@ async function verifyOne(client: Client, name: string, output: Output): Promise<
 async function completed(
   client: Client,
   name: string,
-  kind: 'rebuild' | 'verify',
+  { kind, body }: { readonly kind: UpkeepView['kind']; readonly body?: object },
   { isJson }: Output,
 ): Promise<UpkeepView> {
   const path = `/projections/${encodeURIComponent(name)}/${kind}`;
-  const { id } = await client.post<UpkeepView>(path);
+  const { id } = await client.post<UpkeepView>(path, body);
   const progress = new Progress(`${kind} ${name}`, { isShown: !isJson });
   try {
     for (;;) {
@@ -98,7 +117,7 @@ async function completed(
       const upkeep = projection?.upkeep;
       if (upkeep?.id !== id) {
         throw new Complaint(`the ${kind} of ${name} was lost: the node started anew meanwhile`, {
-          hint: 'Begin it again; the rows that were live still are.',
+          hint: 'Begin it again: a rebuild goes on where it was. The rows that were live still are.',
         });
       }
       if (upkeep.state === 'done') return upkeep;
@@ -107,9 +126,10 @@ async function completed(
         throw new Complaint(`the ${kind} of ${name} failed: ${message}`, { code });
       }
       if (projection?.rebuild) {
-        const { position, head, eventsPerSecond, secondsLeft } = projection.rebuild;
+        const { phase, position, head, eventsPerSecond, secondsLeft } = projection.rebuild;
         const rate = { perSecond: eventsPerSecond, unit: 'events' };
-        progress.show({ done: position, total: head, rate, secondsLeft });
+        const facts = phase === 'loading' ? { rate, secondsLeft } : { note: 'making indexes' };
+        progress.show({ done: position, total: head, ...facts });
       }
       await pause(pollMs);
     }

@@ -5,6 +5,7 @@
 import type { EventFilter, Log, RecordedEvent } from '#runtime';
 import { openLogBeside } from './log.ts';
 import { printJson, printLine } from './output.ts';
+import { stoppable } from './stoppable.ts';
 import { lineOf } from './text.ts';
 
 export interface TailOptions {
@@ -15,23 +16,16 @@ export interface TailOptions {
   readonly types: readonly string[];
   readonly tenant?: string;
   readonly entity?: string;
-  /** A position; absent: the last few. */
+  /** A position; absent: the end of the log. */
   readonly after?: number;
   readonly dataDir?: string;
 }
 
-/** How far back it begins, in positions. */
-const lastPositions = 20;
-
 export async function tail(options: TailOptions): Promise<void> {
   const { log } = await openLogBeside(options.dataDir);
-  const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    await follow(log, options, stop.signal);
+    await stoppable((signal) => follow(log, options, signal));
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     await log.close();
   }
 }
@@ -42,7 +36,7 @@ async function follow(log: Log, options: TailOptions, signal: AbortSignal): Prom
     ...(categories.length > 0 && { categories }),
     ...(types.length > 0 && { types }),
   };
-  const after = options.after ?? Math.max(0, (await log.head()) - lastPositions);
+  const after = options.after ?? (await log.head());
   for await (const { events, live } of log.subscribe({ after, filter, signal })) {
     for (const event of events) {
       if (!isWanted(event, options)) continue;

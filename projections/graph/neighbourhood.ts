@@ -9,6 +9,7 @@ import {
   type Relationship,
   relationshipJson,
 } from './answer.ts';
+import { hiddenEnds, type Traced } from './hidden.ts';
 import { stepsFrom } from './step.ts';
 
 export interface Neighbourhood {
@@ -21,57 +22,93 @@ export interface Neighbourhood {
   readonly truncated: boolean;
 }
 
-export function neighbourhoodOf(
+interface Walked {
+  readonly neighbourhood: Neighbourhood;
+  /** The entities whose links were followed. */
+  readonly followed: readonly string[];
+  /** The first entity that was left out for their number, null where all are in it. */
+  readonly leftOut: string | null;
+}
+
+/** In a snapshot. Throws NOT_FOUND, REQUEST_INVALID (the depth). */
+export async function neighbourhoodOf(
+  tx: Queryable,
+  tenantId: string,
+  id: string,
+  depth: number,
+): Promise<Walked> {
+  assertText('id', id);
+  assertDepth(depth);
+  const { distances, followed, leftOut } = await walk(id, depth, (from, options) =>
+    stepsFrom(tx, tenantId, from, options),
+  );
+  const ids = [...distances.keys()];
+  const entities = await tx.query<{ entity: Entity }>(
+    `SELECT ${entityJson} AS entity FROM graph.node n
+      WHERE n.tenant_id = $1 AND n.id = ANY($2::text[]) ORDER BY n.id`,
+    [tenantId, ids],
+  );
+  if (entities.length === 0) throw notFound(id);
+  const edges = await tx.query<{ relationship: Relationship }>(
+    `SELECT ${relationshipJson} AS relationship FROM graph.edge e
+      WHERE e.tenant_id = $1 AND e.source_id = ANY($2::text[]) AND e.target_id = ANY($2::text[])
+      ORDER BY e.since LIMIT $3`,
+    [tenantId, ids, limits.neighbourhoodEdgesMax + 1],
+  );
+  const neighbourhood = {
+    depth,
+    nodes: entities
+      .map(({ entity }) => ({ distance: distances.get(entity.id)!, entity }))
+      .sort((a, b) => a.distance - b.distance),
+    edges: edges.slice(0, limits.neighbourhoodEdgesMax).map(({ relationship }) => relationship),
+    truncated: leftOut !== null || edges.length > limits.neighbourhoodEdgesMax,
+  };
+  return { neighbourhood, followed, leftOut };
+}
+
+/** With the entities that would change it by coming or going: at hidden edges, and the first left out. */
+export function tracedNeighbourhood(
   store: ReadStore,
   tenantId: string,
   id: string,
   depth: number,
-): Promise<Neighbourhood> {
-  assertText('id', id);
-  if (!Number.isInteger(depth) || depth < 1 || depth > limits.neighbourhoodDepthMax) {
-    const message = `depth must be a whole number from 1 to ${limits.neighbourhoodDepthMax}`;
-    throw new RuntimeError('REQUEST_INVALID', message, { data: { depth } });
-  }
+): Promise<Traced<Neighbourhood>> {
   return inSnapshot(store, async (tx) => {
-    const { distances, isCut } = await walk(tx, tenantId, id, depth);
-    const ids = [...distances.keys()];
-    const entities = await tx.query<{ entity: Entity }>(
-      `SELECT ${entityJson} AS entity FROM graph.node n
-        WHERE n.tenant_id = $1 AND n.id = ANY($2::text[]) ORDER BY n.id`,
-      [tenantId, ids],
-    );
-    if (entities.length === 0) throw notFound(id);
-    const edges = await tx.query<{ relationship: Relationship }>(
-      `SELECT ${relationshipJson} AS relationship FROM graph.edge e
-        WHERE e.tenant_id = $1 AND e.source_id = ANY($2::text[]) AND e.target_id = ANY($2::text[])
-        ORDER BY e.since LIMIT $3`,
-      [tenantId, ids, limits.neighbourhoodEdgesMax + 1],
-    );
-    const nodes = entities
-      .map(({ entity }) => ({ distance: distances.get(entity.id)!, entity }))
-      .sort((a, b) => a.distance - b.distance);
-    return {
-      depth,
-      nodes,
-      edges: edges.slice(0, limits.neighbourhoodEdgesMax).map(({ relationship }) => relationship),
-      truncated: isCut || edges.length > limits.neighbourhoodEdgesMax,
-    };
+    const { followed, leftOut, neighbourhood } = await neighbourhoodOf(tx, tenantId, id, depth);
+    const hidden = await hiddenEnds(tx, tenantId, followed);
+    return { answer: neighbourhood, unseen: leftOut === null ? hidden : [leftOut, ...hidden] };
   });
 }
 
-/** Distances of what was reached, and whether there was more. */
-async function walk(tx: Queryable, tenantId: string, id: string, depth: number) {
+/** Throws REQUEST_INVALID. */
+export function assertDepth(depth: number): void {
+  if (Number.isInteger(depth) && depth >= 1 && depth <= limits.neighbourhoodDepthMax) return;
+  const message = `depth must be a whole number from 1 to ${limits.neighbourhoodDepthMax}`;
+  throw new RuntimeError('REQUEST_INVALID', message, { data: { depth } });
+}
+
+/** Where one step leads from any of some entities, as `stepsFrom` answers it. */
+type Steps = (
+  from: readonly string[],
+  options: { readonly except: readonly string[]; readonly limit: number },
+) => Promise<readonly { readonly far: string }[]>;
+
+/**
+ * Distances of what was reached, nearest first and of one distance by id; whose links were followed; and
+ * the first that there was no room for.
+ */
+export async function walk(id: string, depth: number, stepsOf: Steps) {
   const distances = new Map([[id, 0]]);
+  const followed: string[] = [];
   let frontier: readonly string[] = [id];
   for (let distance = 1; distance <= depth && frontier.length > 0; distance++) {
     const room = limits.neighbourhoodNodesMax - distances.size;
-    const steps = await stepsFrom(tx, tenantId, frontier, {
-      except: [...distances.keys()],
-      limit: room + 1,
-    });
+    const steps = await stepsOf(frontier, { except: [...distances.keys()], limit: room + 1 });
+    followed.push(...frontier);
     frontier = steps.slice(0, room).map(({ far }) => far);
     for (const far of frontier) distances.set(far, distance);
-    if (steps.length > room) return { distances, isCut: true };
+    const more = steps[room];
+    if (more !== undefined) return { distances, followed, leftOut: more.far };
   }
-  return { distances, isCut: false };
+  return { distances, followed, leftOut: null };
 }

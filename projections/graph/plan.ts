@@ -8,9 +8,8 @@
  * The search column holds one lexeme more, the tenant, which no text can contain (control character):
  * the index then finds a word of one tenant without walking the word in all of them.
  */
-import type { Queryable } from '#runtime';
 import type { Plan } from '../plan.ts';
-import { type Table, writeEffects } from '../table.ts';
+import type { Table, TableEffects } from '../table.ts';
 import type { GraphChange } from './change.ts';
 import { GraphFold } from './fold.ts';
 import { graphProjection } from './projection.ts';
@@ -81,10 +80,10 @@ function tables(schema: string): readonly string[] {
 
 function indexes(schema: string): readonly string[] {
   return [
-    `CREATE INDEX node_type ON ${schema}.node (tenant_id, type, id)`,
-    `CREATE INDEX node_search ON ${schema}.node USING gin (search)`,
-    `CREATE INDEX edge_out ON ${schema}.edge (tenant_id, source_id, type, since)`,
-    `CREATE INDEX edge_in ON ${schema}.edge (tenant_id, target_id, type, since)`,
+    `CREATE INDEX IF NOT EXISTS node_type ON ${schema}.node (tenant_id, type, id)`,
+    `CREATE INDEX IF NOT EXISTS node_search ON ${schema}.node USING gin (search)`,
+    `CREATE INDEX IF NOT EXISTS edge_out ON ${schema}.edge (tenant_id, source_id, type, since)`,
+    `CREATE INDEX IF NOT EXISTS edge_in ON ${schema}.edge (tenant_id, target_id, type, since)`,
   ];
 }
 
@@ -135,9 +134,11 @@ const edge: Table = {
 const columnsOf = ({ columns }: Table) => columns.slice(2).map(({ name }) => name);
 
 class StoredGraphFold extends GraphFold {
-  async write(tx: Queryable, schema: string): Promise<void> {
-    await writeEffects(tx, schema, node, this.nodes);
-    await writeEffects(tx, schema, edge, this.edges);
+  get effects(): readonly TableEffects[] {
+    return [
+      { table: node, effects: this.nodes },
+      { table: edge, effects: this.edges },
+    ];
   }
 }
 

@@ -4,44 +4,30 @@
  * Lists are paged by keys, never by offsets: an item that stays is shown exactly once, whatever comes
  * and goes between two pages.
  */
-import type { EntityType, RelationshipType } from '#actors';
-import { type ReadStore, RuntimeError } from '#runtime';
+import type { EntityType } from '#actors';
+import type { ReadStore } from '#runtime';
 import { cursorOf, keyOfCursor } from '../cursor.ts';
 import {
   assertLimit,
   assertText,
   type Entity,
   entityJson,
+  inSnapshot,
   notFound,
   type Page,
   type PageRequest,
   Parameters,
   pageOf,
-  type Relationship,
-  relationshipJson,
 } from './answer.ts';
 import { type Neighbourhood, neighbourhoodOf } from './neighbourhood.ts';
+import {
+  type Neighbour,
+  type NeighboursRequest,
+  neighbourRows,
+  neighboursPage,
+} from './neighbours.ts';
 import { type Path, shortestPath } from './path.ts';
 import { type Found, type SearchRequest, search } from './search.ts';
-
-export type Direction = 'out' | 'in' | 'both';
-
-export interface NeighboursRequest extends PageRequest {
-  readonly type?: RelationshipType;
-  /** `out`: the entity is the relationship's source. */
-  readonly direction: Direction;
-}
-
-export interface Neighbour {
-  readonly direction: 'out' | 'in';
-  readonly relationship: Relationship;
-  readonly entity: Entity;
-}
-
-interface NeighbourRow extends Record<string, unknown>, Neighbour {
-  readonly type: RelationshipType;
-  readonly since: number;
-}
 
 export class GraphQueries {
   readonly #store: ReadStore;
@@ -97,17 +83,7 @@ export class GraphQueries {
     id: string,
     request: NeighboursRequest,
   ): Promise<Page<Neighbour>> {
-    assertText('id', id);
-    assertLimit(request.limit);
-    const { sql, values } = neighboursSql(tenantId, id, request);
-    const rows = await this.#store.query<NeighbourRow | Nobody>(sql, values);
-    if (rows.length === 0) throw notFound(id);
-    return pageOf(
-      rows.filter(isNeighbour),
-      request.limit,
-      ({ direction, relationship, entity }) => ({ direction, relationship, entity }),
-      ({ direction, type, since }) => cursorOf([direction, type, since]),
-    );
+    return neighboursPage(await neighbourRows(this.#store, tenantId, id, request), request.limit);
   }
 
   /**
@@ -115,7 +91,8 @@ export class GraphQueries {
    * limits.neighbourhoodNodesMax, and then says so. Throws NOT_FOUND, REQUEST_INVALID (the depth).
    */
   async neighbourhood(tenantId: string, id: string, depth: number): Promise<Neighbourhood> {
-    return neighbourhoodOf(this.#store, tenantId, id, depth);
+    const walked = await inSnapshot(this.#store, (tx) => neighbourhoodOf(tx, tenantId, id, depth));
+    return walked.neighbourhood;
   }
 
   /**
@@ -130,53 +107,4 @@ export class GraphQueries {
   async search(tenantId: string, request: SearchRequest): Promise<Page<Found>> {
     return search(this.#store, tenantId, request);
   }
-}
-
-/** What the outer join answers for an entity without neighbours. */
-interface Nobody extends Record<string, unknown> {
-  readonly direction: null;
-}
-
-function isNeighbour(row: NeighbourRow | Nobody): row is NeighbourRow {
-  return row.direction !== null;
-}
-
-const directions = ['out', 'in'] as const;
-
-function neighboursSql(tenantId: string, id: string, request: NeighboursRequest) {
-  const params = new Parameters();
-  const tenant = params.add(tenantId);
-  const self = params.add(id);
-  const limit = params.add(request.limit + 1);
-  const ofType = request.type === undefined ? '' : `AND e.type = ${params.add(request.type)}`;
-  const place =
-    request.cursor === undefined ? null : keyOfCursor(request.cursor, ['text', 'text', 'integer']);
-  const wanted = directions.filter((direction) => [direction, 'both'].includes(request.direction));
-  const begun = place === null ? 0 : wanted.indexOf(place[0] as 'out' | 'in');
-  if (begun < 0) throw new RuntimeError('REQUEST_INVALID', 'the cursor is not one of this list');
-
-  const side = (direction: (typeof directions)[number]) => {
-    const [near, far] =
-      direction === 'out' ? ['source_id', 'target_id'] : ['target_id', 'source_id'];
-    const once = direction === 'in' && request.direction === 'both';
-    const after =
-      place !== null && place[0] === direction
-        ? `AND (e.type, e.since) > (${params.add(place[1])}, ${params.add(place[2])})`
-        : '';
-    return `(SELECT '${direction}' AS direction, e.type, e.since,
-                    ${relationshipJson} AS relationship, ${entityJson} AS entity
-               FROM graph.edge e
-               JOIN graph.node n ON n.tenant_id = e.tenant_id AND n.id = e.${far}
-              WHERE e.tenant_id = ${tenant} AND e.${near} = ${self} ${ofType} ${after}
-                    ${once ? 'AND e.source_id <> e.target_id' : ''}
-              ORDER BY e.type, e.since LIMIT ${limit})`;
-  };
-  const pages = wanted.slice(begun).map(side).join(' UNION ALL ');
-  const sql = `
-    SELECT page.* FROM graph.node self
-      LEFT JOIN LATERAL (SELECT * FROM (${pages}) sides
-                          ORDER BY direction DESC, type, since LIMIT ${limit}) page ON true
-     WHERE self.tenant_id = ${tenant} AND self.id = ${self}
-     ORDER BY page.direction DESC, page.type, page.since`;
-  return { sql, values: params.values };
 }

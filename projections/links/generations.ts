@@ -4,7 +4,7 @@
  * L1: what follows from a batch is in the outbox when its rows are committed, and published after
  * (promise 8). L2: a batch counts as applied only when the outbox is empty, so the projector retries
  * what can't be published. L3: `position` first finishes what an earlier run left. A generation that
- * is being built tells nobody.
+ * is being built or caught up tells nobody.
  */
 import type { ChangeBatch, Checksum, Generations, ReadStore, Sink } from '#runtime';
 import { StoredGenerations } from '../generation.ts';
@@ -40,9 +40,13 @@ export function tellingGenerations<Change>(
       const { sink, version } = await generations.live();
       return { sink: new TellingSink(sink, outbox), version };
     },
-    begin: () => generations.begin(),
-    promote: (sink) => generations.promote(sink),
+    begin: (head) => generations.begin(head),
+    complete: (sink) => generations.complete(sink),
+    promote: (sink, options) => generations.promote(sink, options),
+    leave: (sink) => generations.leave(sink),
     discard: (sink) => generations.discard(sink),
+    kept: () => generations.kept(),
+    list: () => generations.list(),
   };
 }
 

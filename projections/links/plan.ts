@@ -10,7 +10,7 @@
  */
 import type { Queryable } from '#runtime';
 import type { Plan } from '../plan.ts';
-import { type Table, writeEffects } from '../table.ts';
+import type { Table, TableEffects } from '../table.ts';
 import type { LinkChange } from './change.ts';
 import { LinksFold } from './fold.ts';
 import { linksProjection } from './projection.ts';
@@ -40,10 +40,10 @@ function tables(schema: string): readonly string[] {
 
 function indexes(schema: string): readonly string[] {
   return [
-    `CREATE INDEX link_source ON ${schema}.link (tenant_id, source_id, since)`,
-    `CREATE INDEX link_target ON ${schema}.link (tenant_id, target_id, since)`,
-    `CREATE INDEX link_since ON ${schema}.link (since)`,
-    `CREATE INDEX presence_position ON ${schema}.presence (position)`,
+    `CREATE INDEX IF NOT EXISTS link_source ON ${schema}.link (tenant_id, source_id, since)`,
+    `CREATE INDEX IF NOT EXISTS link_target ON ${schema}.link (tenant_id, target_id, since)`,
+    `CREATE INDEX IF NOT EXISTS link_since ON ${schema}.link (since)`,
+    `CREATE INDEX IF NOT EXISTS presence_position ON ${schema}.presence (position)`,
   ];
 }
 
@@ -81,9 +81,11 @@ const presence: Table = {
 const columnsOf = ({ columns }: Table) => columns.slice(2).map(({ name }) => name);
 
 class StoredLinksFold extends LinksFold {
-  async write(tx: Queryable, schema: string): Promise<void> {
-    await writeEffects(tx, schema, link, this.links);
-    await writeEffects(tx, schema, presence, this.presences);
+  get effects(): readonly TableEffects[] {
+    return [
+      { table: link, effects: this.links },
+      { table: presence, effects: this.presences },
+    ];
   }
 }
 

@@ -31,8 +31,12 @@ export function outboundGenerations(
   return {
     live: async () => ({ sink, version }),
     begin: refuse,
+    complete: refuse,
     promote: refuse,
+    leave: refuse,
     discard: refuse,
+    kept: refuse,
+    list: async () => [],
   };
 }
 

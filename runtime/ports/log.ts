@@ -86,6 +86,9 @@ export interface Log {
   /** The last position that can be read now; 0 for an empty log. */
   head(): Promise<number>;
 
+  /** The event that stands at `head()`; null for an empty log. Throws LOG_UNAVAILABLE. */
+  last(): Promise<RecordedEvent | null>;
+
   /**
    * History from a position, then what comes, without a gap or a repeat over the switch.
    *

@@ -22,6 +22,12 @@ export interface StoreLock {
 
 export interface ReadStore extends Queryable {
   /**
+   * Fills a table: `target` is `schema.table (column, …)`, `lines` are rows in COPY's text format, each
+   * ended by a line feed. All of them or none. Several calls may be under way at a time; PGlite takes
+   * one after the other. Throws as `query` does; after READ_STORE_UNAVAILABLE the outcome is unknown.
+   */
+  copy(target: string, lines: string): Promise<void>;
+  /**
    * Runs `work` in one transaction (read committed); rolled back when it throws. Not nested. After
    * READ_STORE_UNAVAILABLE the outcome is unknown: guard the work so that it can be repeated.
    */

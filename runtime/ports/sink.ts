@@ -37,13 +37,44 @@ export interface Sink<Change> {
   checksum(): Promise<Checksum>;
 }
 
+/** Live: what readers see. Kept: complete, to switch back to. Building: unfinished, or a leftover. */
+export type GenerationState = 'live' | 'kept' | 'building';
+
+export interface GenerationStatus {
+  readonly number: number;
+  /** Of the code that built it. */
+  readonly version: number;
+  /** Its stored checkpoint. */
+  readonly position: number;
+  readonly state: GenerationState;
+}
+
 export interface Generations<Change> {
   /** The live generation; made, empty, where there is none. `version` is the code that built it. */
   live(): Promise<{ readonly sink: Sink<Change>; readonly version: number }>;
-  /** A new, empty generation beside the live one. Side effects never fire from it. */
-  begin(): Promise<Sink<Change>>;
-  /** Makes it live in one transaction and drops the old one. */
-  promote(sink: Sink<Change>): Promise<void>;
-  /** Drops it. */
+  /**
+   * A generation under construction beside the live one; side effects never fire from it. New and empty;
+   * or, where `head` says where the log ends, the one that a crash or `leave` cut off, if this version of
+   * the code began it and it holds nothing of after `head`: its position says where it goes on. Throws
+   * PROJECTION_BUSY while another build or switch runs, on any node.
+   */
+  begin(head?: number): Promise<Sink<Change>>;
+  /** Writes all of it and makes what readers need; may take minutes. Then it still takes batches. */
+  complete(sink: Sink<Change>): Promise<void>;
+  /**
+   * Makes it live in one transaction: readers see the old one or this one. The old one is kept, or
+   * dropped, and so is one that was kept before. Side effects follow of what the old one had not reached.
+   */
+  promote(sink: Sink<Change>, options?: { readonly keepsOld?: boolean }): Promise<void>;
+  /** Lets go of one that was not promoted, for a later `begin` or `kept`. */
+  leave(sink: Sink<Change>): Promise<void>;
+  /** Drops one under construction. */
   discard(sink: Sink<Change>): Promise<void>;
+  /**
+   * The kept generation, to catch up and promote; null where none is. Throws PROJECTION_OUTDATED where
+   * another version of the code built it, PROJECTION_BUSY as `begin` does.
+   */
+  kept(): Promise<Sink<Change> | null>;
+  /** What is there, by number. */
+  list(): Promise<readonly GenerationStatus[]>;
 }

@@ -77,11 +77,34 @@ export type Happening =
       readonly error: Error;
       readonly attempt: number;
     }
+  /** A broker is set so that it may lose what it acknowledged. */
+  | { readonly name: 'bus-doubted'; readonly risk: string }
   | { readonly name: 'source-event-ignored'; readonly system: string; readonly event: string }
   | {
       readonly name: 'page-read';
       readonly connection: string;
       readonly outcome: 'read' | 'gone' | 'forbidden' | 'unreadable';
+    }
+  /** Messages were too many, too large, or could not be sent; listeners are told that they missed some. */
+  | { readonly name: 'broadcast-dropped'; readonly channel: string; readonly messages: number }
+  /** Who answered a read: the cache, the store, or the store because the cache can't be reached. */
+  | { readonly name: 'cache-read'; readonly outcome: 'hit' | 'loaded' | 'bypassed' }
+  /** An answer was loaded and not kept: its tags were invalidated meanwhile, or it is too large. */
+  | { readonly name: 'cache-refused'; readonly reason: 'invalidated' | 'too-large' }
+  /** The cache can't be reached; reads go to the store. */
+  | { readonly name: 'cache-away'; readonly error: Error }
+  /** It can again, and knows all that was invalidated meanwhile; `isEmptied`: by losing everything. */
+  | { readonly name: 'cache-back'; readonly tags: number; readonly isEmptied: boolean }
+  /** A connection to Redis is lost, or can't be made; once an outage. */
+  | { readonly name: 'redis-away'; readonly connection: string; readonly error: Error }
+  | { readonly name: 'redis-back'; readonly connection: string }
+  /** The feed is held up by a fault and goes on from where it was. */
+  | { readonly name: 'feed-retried'; readonly error: Error; readonly attempt: number }
+  /** The node ended a follower of the feed. */
+  | {
+      readonly name: 'follower-ended';
+      readonly reason: 'lagging' | 'silent' | 'draining' | 'overgrown' | 'failed';
+      readonly position: number;
     }
   | { readonly name: 'background-failed'; readonly task: string; readonly error: Error };
 

@@ -1,0 +1,2 @@
+/** The door of the log on KurrentDB. */
+export { type KurrentDbOptions, type KurrentDbStore, openKurrentDb } from './store.ts';
