@@ -28,6 +28,7 @@ export function describeLog(name: string, make: () => Promise<LogUnderTest>): vo
         expect(await one.log.head()).toBe(0);
         await one.log.append('entity-acme/1', newEvents(2), 'no_stream');
         expect(await other.log.head()).toBe(0);
+        expect(await other.log.last()).toBeNull();
         expect(await other.log.readAll({ after: 0, limit: 10 })).toEqual([]);
         expect(await other.log.readStream('entity-acme/1')).toEqual([]);
         expect(await follow(other.log)).toEqual([{ events: [], position: 0, live: true }]);
@@ -82,6 +83,7 @@ export function describeLog(name: string, make: () => Promise<LogUnderTest>): vo
         await expect(closed.readStream('a-b/c')).rejects.toMatchObject(refusal);
         await expect(closed.readAll({ after: 0, limit: 1 })).rejects.toMatchObject(refusal);
         await expect(closed.head()).rejects.toMatchObject(refusal);
+        await expect(closed.last()).rejects.toMatchObject(refusal);
         await expect(first.next()).rejects.toMatchObject(refusal);
       });
 
