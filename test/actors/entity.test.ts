@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type EntityEvent,
@@ -9,6 +8,7 @@ import {
 } from '#actors';
 import { type ActorDefinition, limits, stepsOf } from '#runtime';
 import { live, typesOf } from '#test/actor';
+import { anyEntityMessage } from '#test/any-message';
 import { createEntity, deleteEntity, updateEntity } from '#test/messages';
 import { entityMachine } from '../../actors/entity/machine.ts';
 import { describeActor } from '../contracts/actor.ts';
@@ -140,26 +140,11 @@ describe('an entity', () => {
   });
 });
 
-/** Few ids, names, values and instants, so that they meet. */
-const message = fc
-  .record({
-    kind: fc.constantFrom('create', 'update', 'delete'),
-    messageId: fc.integer({ min: 1, max: 1_000_000 }).map((id) => `m${id}`),
-    at: fc.integer({ min: 0, max: 4 }),
-    importance: fc.constantFrom('MINOR', 'MAJOR'),
-    properties: fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(null, 1, 2)),
-  })
-  .map(({ kind, ...parts }): EntityMessage => {
-    const whole = { ...parts, importance: parts.importance as 'MINOR' | 'MAJOR' };
-    if (kind === 'create') return createEntity(whole);
-    return kind === 'update' ? updateEntity(whole) : deleteEntity(whole);
-  });
-
 const step = stepsOf<EntityState, EntityMessage, EntityEvent>(entityMachine);
 
 describeActor('entity', {
   definition: entity as ActorDefinition,
-  message,
+  message: anyEntityMessage,
   phase,
   next: (from, state, one) => step(from, state as EntityState, one).phase,
 });

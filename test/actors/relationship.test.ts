@@ -9,6 +9,7 @@ import {
 } from '#actors';
 import { type ActorDefinition, limits, stepsOf } from '#runtime';
 import { live, typesOf } from '#test/actor';
+import { anyRelationshipMessage } from '#test/any-message';
 import { linkEntities, setEndPresence, unlinkEntities } from '#test/messages';
 import { relationshipMachine } from '../../actors/relationship/machine.ts';
 import { describeActor, historyOf, shuffledOf } from '../contracts/actor.ts';
@@ -126,32 +127,13 @@ describe('a relationship', () => {
   });
 });
 
-const message = fc
-  .record({
-    kind: fc.constantFrom('link', 'link', 'unlink', 'presence', 'presence'),
-    messageId: fc.integer({ min: 1, max: 1_000_000 }).map((id) => `m${id}`),
-    at: fc.integer({ min: 0, max: 4 }),
-    from: fc.constantFrom('x', 'y'),
-    to: fc.constantFrom('x', 'z'),
-    strength: fc.constantFrom(0, 1),
-    properties: fc.dictionary(fc.constantFrom('a', 'b'), fc.constantFrom(null, 1, 2)),
-    end: fc.constantFrom('x', 'y', 'z'),
-    revision: fc.integer({ min: 0, max: 4 }),
-  })
-  .map(({ kind, end, revision, ...parts }): RelationshipMessage => {
-    if (kind === 'link') return linkEntities(parts);
-    if (kind === 'unlink') return unlinkEntities(parts);
-    // An entity's revision says one thing only.
-    return setEndPresence({ ...parts, end, revision, present: revision % 2 === 0 });
-  });
-
 const step = stepsOf<RelationshipState, RelationshipMessage, RelationshipEvent>(
   relationshipMachine,
 );
 
 describeActor('relationship', {
   definition: relationship as ActorDefinition,
-  message,
+  message: anyRelationshipMessage,
   phase,
   next: (from, state, one) => step(from, state as RelationshipState, one).phase,
 });
@@ -159,7 +141,7 @@ describeActor('relationship', {
 describe('any relationship', () => {
   it('says by its events alone whether it is an edge', () => {
     fc.assert(
-      fc.property(shuffledOf(historyOf(message)), ({ other }) => {
+      fc.property(shuffledOf(historyOf(anyRelationshipMessage)), ({ other }) => {
         const lived = live(relationship, other);
         let isEdge = false;
         for (const { type } of lived.events) {
