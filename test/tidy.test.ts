@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { errorCatalogue } from '#runtime';
+import { errorCatalogue, limits } from '#runtime';
 
 const root = join(import.meta.dirname, '..');
 const rooms = ['runtime', 'actors', 'projections', 'adapters', 'infra', 'test'] as const;
@@ -206,6 +206,21 @@ describe('the house', () => {
     const banned =
       /\b(it|test|describe)\.(skip|only|todo)\b|\bvi\.(mock|fn)\(|\bTO{1}DO\b|\bFIXM{1}E\b/;
     expect(faults(mentions(banned))).toEqual([]);
+  });
+
+  it('has one owner for each bound, and no bound that nothing is held to', () => {
+    const isList = ({ path }: Source) => path.startsWith('runtime/limits');
+    const names = sources
+      .filter(isList)
+      .flatMap(({ text }) =>
+        [...text.matchAll(/^ {2}([a-z][A-Za-z]*):/gm)].map(([, name]) => name!),
+      );
+    expect(names.filter((name, at) => names.indexOf(name) < at)).toEqual([]);
+    expect(names.toSorted()).toEqual(Object.keys(limits).toSorted());
+    const code = sources.filter((one) => one.room !== 'test' && !isList(one));
+    const isHeldTo = (name: string) =>
+      code.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
+    expect(names.filter((name) => !isHeldTo(name))).toEqual([]);
   });
 
   it('has every error of the catalogue thrown somewhere and provoked by a test', () => {

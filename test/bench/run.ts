@@ -5,9 +5,12 @@
  */
 import { parseArgs } from 'node:util';
 import { activate } from './activate.ts';
+import { asof } from './asof.ts';
 import { bus } from './bus.ts';
 import { contract } from './contract.ts';
 import { ingest } from './ingest.ts';
+import { notify } from './notify.ts';
+import { rebuild } from './rebuild.ts';
 import { replay } from './replay.ts';
 import { type Benchmark, machine, table, versions } from './report.ts';
 
@@ -15,7 +18,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   contract,
   ingest,
   activate,
+  asof,
+  notify,
   replay,
+  rebuild,
   bus,
 };
 

@@ -117,6 +117,58 @@ export function describeReadStore({ name, make }: StoreKind): void {
       expect(await beside).toEqual([]);
     });
 
+    describe('a copy', () => {
+      const row = (id: string, n: number | string) => `${id}\t${n}\n`;
+
+      it('fills a table with all of its lines', async () => {
+        await store.copy('account (id, n)', row('a', 1) + row('b', 2));
+        await store.copy('account (n, id)', row('3', 'c'));
+        await store.copy('account (id, n)', '');
+        expect(await accounts()).toEqual([
+          { id: 'a', n: 1 },
+          { id: 'b', n: 2 },
+          { id: 'c', n: 3 },
+        ]);
+      });
+
+      it('takes the text format: escapes, null, any script', async () => {
+        await store.query('DROP TABLE IF EXISTS note');
+        await store.query('CREATE TABLE note (n int, text text, data jsonb)');
+        const text = 'a\\tb\\nc \\\\ "quoted" ünï 漢字 😀';
+        await store.copy(
+          'note (n, text, data)',
+          `1\t${text}\t{"a": "\\\\n"}\n2\t\\N\t\\N\n3\t\t[]\n`,
+        );
+        expect(await store.query('SELECT text, data FROM note ORDER BY n')).toEqual([
+          { text: 'a\tb\nc \\ "quoted" ünï 漢字 😀', data: { a: '\n' } },
+          { text: null, data: null },
+          { text: '', data: [] },
+        ]);
+      });
+
+      it('leaves nothing of lines of which one is wrong, names the mistake, and goes on', async () => {
+        await store.query(add('a'));
+        const wrong = [row('b', 'x'), row('a', 1), 'b\n'];
+        for (const line of wrong) {
+          const outcome = store.copy('account (id, n)', row('c', 1) + line);
+          await expect(outcome).rejects.toMatchObject({ code: 'INTERNAL' });
+        }
+        await expect(store.copy('nobody (id)', row('a', 1))).rejects.toMatchObject({
+          code: 'INTERNAL',
+        });
+        expect(await accounts()).toEqual([{ id: 'a', n: 0 }]);
+      });
+
+      it('takes several at a time', async () => {
+        const copies = Array.from({ length: 20 }, (_, n) => {
+          const lines = Array.from({ length: 500 }, (_, line) => row(`${n}-${line}`, line));
+          return store.copy('account (id, n)', lines.join(''));
+        });
+        await Promise.all(copies);
+        expect(await accounts()).toHaveLength(10_000);
+      });
+    });
+
     it('loses no update of many transactions at once', async () => {
       await store.query(add('a'));
       const increment = () =>

@@ -243,7 +243,7 @@ export function describeSinks(name: string, make: () => Promise<SinksUnderTest>)
         expect(await (await live()).position()).toBe(4);
       });
 
-      it('that a crash left behind gives way to the next', async () => {
+      it('that a crash left behind gives way to a new one', async () => {
         const left = await generations.begin();
         await play(left, history.slice(0, 1));
         await left.checksum();
@@ -256,6 +256,120 @@ export function describeSinks(name: string, make: () => Promise<SinksUnderTest>)
         expect(await under.rows()).toEqual(graphAfter(history));
         await expect(generations.promote(left)).rejects.toThrow();
         expect(await under.rows()).toEqual(graphAfter(history));
+      });
+
+      it('that a crash left behind is gone on with, and its builder can write no more', async () => {
+        const left = await generations.begin(4);
+        await play(left, history.slice(0, 2));
+        await left.checksum();
+        const after = await under.restart();
+        await after.live();
+        const built = await after.begin(4);
+        expect(built.generation).toBeGreaterThan(left.generation);
+        expect(await built.position()).toBe(2);
+        await expect(generations.promote(left)).rejects.toThrow();
+        await play(built, history.slice(2));
+        await after.promote(built);
+        expect(await under.rows()).toEqual(graphAfter(history));
+      });
+
+      it('that was let go is gone on with, as often as it takes', async () => {
+        for (const [at, event] of history.entries()) {
+          const built = await generations.begin(4);
+          expect(await built.position()).toBe(at);
+          await play(built, [event]);
+          await built.checksum();
+          if (at % 2 === 0) await generations.complete(built);
+          await generations.leave(built);
+        }
+        const built = await generations.begin(4);
+        await generations.promote(built);
+        expect(await under.rows()).toEqual(graphAfter(history));
+      });
+
+      it('that holds more than the log does is not gone on with', async () => {
+        const left = await generations.begin(4);
+        await play(left, history);
+        await left.checksum();
+        await generations.leave(left);
+        const built = await generations.begin(3);
+        expect(await built.position()).toBe(0);
+        expect((await built.checksum()).rows).toBe(0);
+        await generations.discard(built);
+      });
+
+      it('takes batches though it is complete', async () => {
+        const built = await generations.begin();
+        await play(built, history.slice(0, 2));
+        await generations.complete(built);
+        await play(built, history.slice(2));
+        await generations.promote(built);
+        expect(await under.rows()).toEqual(graphAfter(history));
+      });
+
+      it('shows in the list with the live one', async () => {
+        await play(await live(), history);
+        const built = await generations.begin();
+        const { version } = graphProjection;
+        expect(await generations.list()).toMatchObject([
+          { version, position: 4, state: 'live' },
+          { number: built.generation, version, position: 0, state: 'building' },
+        ]);
+        await generations.discard(built);
+        expect(await generations.list()).toHaveLength(1);
+      });
+    });
+
+    describe('a generation that is kept', () => {
+      async function keepOld(seen: number): Promise<Generation> {
+        await play(await live(), history.slice(0, 2));
+        const built = await generations.begin();
+        await play(built, history.slice(0, seen));
+        await generations.promote(built, { keepsOld: true });
+        return live();
+      }
+
+      it('stays where it is, seen by nobody, over a restart', async () => {
+        await play(await keepOld(2), history.slice(2));
+        const after = await under.restart();
+        await after.live();
+        expect(await under.rows()).toEqual(graphAfter(history));
+        expect((await after.list()).map(({ state, position }) => [state, position])).toEqual([
+          ['kept', 2],
+          ['live', 4],
+        ]);
+      });
+
+      it('is caught up and takes the place of the live one, which is kept then', async () => {
+        const replaced = await keepOld(3);
+        const kept = (await generations.kept())!;
+        expect(await kept.position()).toBe(2);
+        await play(kept, history.slice(2), [1]);
+        expect(await under.rows()).toEqual(graphAfter(history.slice(0, 3)));
+        await generations.promote(kept, { keepsOld: true });
+        expect(await under.rows()).toEqual(graphAfter(history));
+        await expect(replaced.position()).rejects.toMatchObject({ code: 'READ_STORE_UNAVAILABLE' });
+        expect((await generations.list()).map(({ state }) => state)).toEqual(['live', 'kept']);
+      });
+
+      it('keeps what it was caught up with where it is let go', async () => {
+        await keepOld(4);
+        const kept = (await generations.kept())!;
+        await play(kept, history.slice(2, 3));
+        await generations.leave(kept);
+        const again = (await generations.kept())!;
+        expect(await again.position()).toBe(3);
+        await generations.leave(again);
+      });
+
+      it('is none where nobody asked for it, or a later build did not', async () => {
+        expect(await generations.kept()).toBeNull();
+        await keepOld(2);
+        const built = await generations.begin();
+        await play(built, history);
+        await generations.promote(built);
+        expect(await generations.kept()).toBeNull();
+        expect(await generations.list()).toMatchObject([{ state: 'live', position: 4 }]);
       });
     });
   });

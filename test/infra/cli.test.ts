@@ -137,6 +137,15 @@ describe('entity', () => {
     expect(stdout).toContain('ISSUE TIX-2 Refund endpoint in the booking API\n');
   });
 
+  it('is shown as of then, by its key of today', async () => {
+    const { stdout } = await cognisync('entity', 'TIX-2', '--as-of', 'revision:0');
+    expect(stdout).toMatch(/^ISSUE TIX-2 .*\n {2}jira:.*:10101\n {2}as of position \d+\n/);
+    expect(stdout).not.toContain('OPS-1');
+    const { code, stderr } = await cognisync('entity', 'TIX-2', '--as-of', 'position:1');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/NOT_FOUND: there was no entity .* at position 1; it existed from /);
+  });
+
   it('knows what may be meant by other words', async () => {
     const { code, stderr } = await cognisync('entity', 'refund endpoint');
     expect(code).toBe(1);
@@ -158,12 +167,22 @@ describe('entity', () => {
 describe('projections', () => {
   it('are shown in a table', async () => {
     const { stdout } = await cognisync('projections');
-    expect(stdout).toMatch(/^NAME +STATUS +POSITION +LAG +RATE\ngraph +live +[\d,]+ +0 +/);
+    expect(stdout).toMatch(
+      /^NAME +STATUS +POSITION +LAG +RATE +GENERATIONS\ngraph +live +[\d,]+ +0 +\S+ +\d+ live\n/,
+    );
   });
 
   it('are rebuilt', async () => {
     const { stdout } = await cognisync('rebuild', 'graph');
     expect(stdout).toMatch(/^graph is rebuilt up to [\d,]+ in [\d.]+ s$/m);
+    const kept = await cognisync('rebuild', 'graph', '--keep', '--rate', '100000');
+    expect(kept.code).toBe(0);
+    expect((await cognisync('projections')).stdout).toMatch(/ \d+ kept at [\d,]+, \d+ live\n/);
+    const switched = await cognisync('switch', 'graph');
+    expect(switched.stdout).toMatch(/^graph has switched back, with all up to [\d,]+ in /m);
+    const none = await cognisync('switch', 'links');
+    expect(none).toMatchObject({ code: 1 });
+    expect(none.stderr).toContain('GENERATION_UNKNOWN');
     const unknown = await cognisync('rebuild', 'nothing');
     expect(unknown).toMatchObject({ code: 1 });
     expect(unknown.stderr).toContain('PROJECTION_UNKNOWN');
@@ -174,6 +193,7 @@ describe('projections', () => {
     expect(answers).toMatchObject([
       { name: 'graph', isSame: true },
       { name: 'links', isSame: true },
+      { name: 'history', isSame: true },
     ]);
     expect(code).toBe(0);
   });
@@ -300,6 +320,7 @@ describe('the command line', () => {
       'entity',
       'projections',
       'rebuild',
+      'switch',
       'verify',
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));

@@ -45,7 +45,7 @@ describe('the configuration', () => {
       },
       blobs: { container: 'cognisync' },
       redis: {
-        db: 0,
+        tls: false,
         channelPrefix: 'cognisync',
         notificationChannel: 'notifications',
         cacheInvalidationChannel: 'cache-invalidation',
@@ -62,7 +62,9 @@ describe('the configuration', () => {
       HOST: '::1',
       DATA_DIR: '/var/lib/cognisync',
       LOG_LEVEL: 'DEBUG',
+      REBUILD_ON_START: 'never',
       DATABASE_URL: 'postgres://ann:pw@db:5432/graph',
+      KURRENTDB_URL: 'kurrentdb+discover://ann:pw@a:2113,b:2113',
       SERVICE_BUS_CONNECTION_STRING:
         'Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k',
       SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net',
@@ -83,6 +85,7 @@ describe('the configuration', () => {
       host: '::1',
       dataDir: '/var/lib/cognisync',
       logLevel: 'debug',
+      rebuildOnStart: 'never',
       serviceBus: {
         namespace: 'x.servicebus.windows.net',
         topicName: 'events',
@@ -98,13 +101,41 @@ describe('the configuration', () => {
       },
     });
     expect(config.databaseUrl?.reveal()).toBe('postgres://ann:pw@db:5432/graph');
+    expect(config.kurrentDbUrl?.reveal()).toBe('kurrentdb+discover://ann:pw@a:2113,b:2113');
     expect(config.redis.password?.reveal()).toBe(' p ');
   });
 
-  it('warns of what this version can not use', () => {
-    const { warnings } = readConfig({ REDIS_URL: 'redis://cache' });
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('Redis');
+  it('takes the places of Sentinels and of a Cluster, and how to enter', () => {
+    const entry = { REDIS_USERNAME: 'node', REDIS_TLS: 'TRUE', REDIS_SENTINEL_PASSWORD: 's' };
+    const places = [
+      { host: 'one', port: 26379 },
+      { host: '::1', port: 1 },
+    ];
+    const { redis } = readConfig({ REDIS_SENTINELS: 'one:26379, [::1]:1', ...entry });
+    expect(redis).toMatchObject({
+      sentinels: { master: 'mymaster', places },
+      username: 'node',
+      tls: true,
+    });
+    expect(redis.sentinelPassword?.reveal()).toBe('s');
+    const named = { REDIS_SENTINELS: 'one:26379', REDIS_SENTINEL_MASTER: 'cache' };
+    expect(readConfig(named).redis.sentinels?.master).toBe('cache');
+    const cluster = { REDIS_CLUSTER_NODES: 'one:26379,[::1]:1', REDIS_DB: '0', REDIS_TLS: '0' };
+    expect(readConfig(cluster).redis).toMatchObject({ clusterNodes: places, tls: false });
+  });
+
+  it('takes Redis for the bus where it is told to, and can', () => {
+    const [REDIS_URL, MESSAGE_BUS] = ['redis://cache', 'redis'];
+    expect(readConfig({ REDIS_URL })).not.toHaveProperty('messageBus');
+    expect(readConfig({ REDIS_URL, MESSAGE_BUS })).toMatchObject({ messageBus: 'redis' });
+    expect(mistakesOf({ MESSAGE_BUS })).toEqual(['MESSAGE_BUS is redis, which needs REDIS_URL']);
+    const other = { SERVICE_BUS_NAMESPACE: 'x.servicebus.windows.net' };
+    expect(mistakesOf({ REDIS_URL, MESSAGE_BUS, ...other })).toEqual([
+      'MESSAGE_BUS is redis, and a Service Bus is named; it must be one of them',
+    ]);
+    expect(mistakesOf({ REDIS_URL, MESSAGE_BUS: 'kafka' })).toEqual([
+      'MESSAGE_BUS is "kafka"; it must be redis, or absent',
+    ]);
   });
 
   it('warns where large bodies would be seen by one machine only', () => {
@@ -127,12 +158,21 @@ describe('the configuration', () => {
       'cognisync-events',
       'SERVICE_BUS_OUTBOUND_TOPIC_NAME is cognisync-events, which this node listens to itself; it must be another',
     ],
+    [
+      'SERVICE_BUS_OUTBOUND_TOPIC_NAME',
+      'told',
+      'SERVICE_BUS_OUTBOUND_TOPIC_NAME is set, which needs a Service Bus',
+    ],
     ['PORT', '70000', 'PORT is "70000"; it must be a whole number from 0 to 65535'],
     ['PORT', '3e3', 'PORT is "3e3"; it must be a whole number from 0 to 65535'],
     ['HOST', 'not a host', 'HOST is "not a host"; it must be an IP address or a host name'],
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL is "loud"; it must be one of trace, debug, info, warn'],
+    ['REBUILD_ON_START', 'no', 'REBUILD_ON_START is "no"; it must be auto or never'],
     ['REDIS_DB', '-1', 'REDIS_DB is "-1"; it must be a whole number from 0 to 65535'],
     ['REDIS_CHANNEL_PREFIX', 'a b', 'REDIS_CHANNEL_PREFIX is "a b"; it must match'],
+    ['REDIS_TLS', 'yes', 'REDIS_TLS is "yes"; it must be true or false'],
+    ['REDIS_SENTINELS', 'one', 'REDIS_SENTINELS is "one"; it must be host:port, and commas'],
+    ['REDIS_CLUSTER_NODES', 'one:1,two:70000', 'REDIS_CLUSTER_NODES is "one:1,two:70000"; it'],
     ['SERVICE_BUS_TOPIC_NAME', '-', 'SERVICE_BUS_TOPIC_NAME is "-"; it must match'],
     ['SERVICE_BUS_NAMESPACE', 'a/b', 'SERVICE_BUS_NAMESPACE is "a/b"; it must be a host name'],
   ])('refuses %s=%s', (name, value, mistake) => {
@@ -141,12 +181,22 @@ describe('the configuration', () => {
 
   it.each([
     ['DATABASE_URL', 'mysql://ann:hunter2@db/x'],
+    ['KURRENTDB_URL', 'http://ann:hunter2@db:2113'],
+    ['KURRENTDB_URL', 'kurrentdb://ann:hunter2@'],
     ['REDIS_URL', 'http://:hunter2@cache'],
     ['SERVICE_BUS_CONNECTION_STRING', 'SharedAccessKey=hunter2'],
   ])('says that %s is wrong without repeating it', (name, value) => {
     const [mistake] = mistakesOf({ [name]: value });
     expect(mistake).toContain(`${name} has the wrong form; it must be`);
     expect(mistake).not.toContain('hunter2');
+  });
+
+  it('refuses a Redis in two places, and a database of a Cluster', () => {
+    const places = { REDIS_URL: 'redis://one', REDIS_CLUSTER_NODES: 'two:6379', REDIS_DB: '3' };
+    expect(mistakesOf(places)).toEqual([
+      'REDIS_URL and REDIS_CLUSTER_NODES are set; one of them must say where Redis is',
+      'REDIS_DB is 3; it must be 0 on a Cluster, which has no other',
+    ]);
   });
 
   it('tells all mistakes at once, those of the connections file too', () => {

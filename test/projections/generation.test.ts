@@ -1,9 +1,17 @@
-/** What stored generations promise beyond the port: locks, versions, indexes last, no text is poison. */
+/**
+ * What stored generations promise beyond the port: locks, versions, indexes last, a build that any
+ * statement may have been the last of, readers that hold a swap up, no text is poison.
+ */
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GraphChange, graphPlan, graphProjection, StoredGenerations } from '#projections';
-import { limits, type ReadStore } from '#runtime';
+import { limits, type ReadStore, type RecordedEvent, RuntimeError, type Sink } from '#runtime';
 import { entityCreated, entityUpdated, History, linkActivated } from '#test/events';
+import { anyHistory, graphAfter } from '#test/graph-model';
+import { graphRows } from '#test/graph-rows';
+import { mortal } from '#test/mortal-store';
 import { empty, type StoreUnderTest, storeKinds } from '#test/read-stores';
+import { until } from '#test/until';
 
 /** Texts for which PostgreSQL's parser or its tsvector needed a guard. */
 const nasty: Readonly<Record<string, string>> = {
@@ -77,12 +85,14 @@ for (const { name, make } of storeKinds) {
       expect(await schemas()).toEqual(['graph', 'graph_1']);
     });
 
-    it('builds the indexes of readers last', async () => {
+    it('makes keys and indexes last', async () => {
       await generations.live();
       const built = await generations.begin();
       await built.apply({ changes: change(entityCreated()), from: 0, to: 1 });
-      expect(await indexes('graph_2')).toEqual(['edge_pkey', 'node_pkey']);
+      expect(await indexes('graph_2')).toEqual([]);
       const wanted = await indexes('graph_1');
+      await generations.complete(built);
+      expect(await indexes('graph_2')).toEqual(wanted);
       await generations.promote(built);
       expect(await indexes('graph_2')).toEqual(wanted);
       expect(await schemas()).toEqual(['graph', 'graph_2']);
@@ -115,6 +125,83 @@ for (const { name, make } of storeKinds) {
       expect(row).toEqual({ nodes: 30, positions: String(sum(8, 30) + sum(39, 45)) });
     });
 
+    it('goes on with a build after any statement was its last', async () => {
+      const events = longHistory();
+      const expected = graphAfter(events);
+      for (let statements = 1, isDone = false; !isDone; statements += 11) {
+        await empty(store);
+        const dying = new StoredGenerations(mortal(store, statements), graphPlan, 1);
+        isDone = await survives(dying, events);
+        const { sink } = await generations.live();
+        const built = await generations.begin(events.length);
+        await play(built, events);
+        expect(built.generation).toBeGreaterThan(sink.generation);
+        await generations.promote(built);
+        expect(await graphRows(store), `after ${statements} statements`).toEqual(expected);
+      }
+    });
+
+    it('copies a first load once, though the reply to a part of it was lost', async () => {
+      let isLost = false;
+      const copy: ReadStore['copy'] = async (target, lines) => {
+        await store.copy(target, lines);
+        if (isLost) return;
+        isLost = true;
+        throw new RuntimeError('READ_STORE_UNAVAILABLE', 'no reply');
+      };
+      const lossy = Object.assign(mortal(store, Number.POSITIVE_INFINITY), { copy });
+      const unlucky = new StoredGenerations(lossy, graphPlan);
+      const built = await unlucky.begin();
+      await built.apply({ changes: change(entityCreated()), from: 0, to: 1 });
+      await unlucky.promote(built);
+      expect(isLost).toBe(true);
+      expect(await store.query('SELECT FROM graph.node')).toHaveLength(1);
+    });
+
+    it('refuses to switch back to what another version of the code built', async () => {
+      await generations.live();
+      const later = new StoredGenerations(store, { ...graphPlan, version: 2 });
+      await later.promote(await later.begin(), { keepsOld: true });
+      await expect(later.kept()).rejects.toMatchObject({ code: 'PROJECTION_OUTDATED' });
+      expect(await later.list()).toMatchObject([
+        { number: 1, version: 1, state: 'kept' },
+        { number: 2, version: 2, state: 'live' },
+      ]);
+      await later.discard(await later.begin());
+    });
+
+    it('drops what an older version of the code left unfinished', async () => {
+      const left = await generations.begin();
+      await left.apply({ changes: change(entityCreated()), from: 0, to: 1 });
+      await left.checksum();
+      await generations.leave(left);
+      const later = new StoredGenerations(store, { ...graphPlan, version: 2 });
+      const built = await later.begin(9);
+      expect(await built.position()).toBe(0);
+      expect(await schemas()).toEqual(['graph_2']);
+      await later.discard(built);
+    });
+
+    it.runIf(name === 'PostgreSQL')('swaps without failing a reader that has to wait', async () => {
+      const { sink } = await generations.live();
+      await sink.apply({ changes: change(entityCreated()), from: 0, to: 1 });
+      const built = await generations.begin();
+      await generations.complete(built);
+      let promoted: Promise<void> | undefined;
+      const seen = await store.transaction(async (tx) => {
+        await tx.query('SELECT FROM graph.edge');
+        promoted = generations.promote(built);
+        await until('the swap waits', async () => {
+          const waits = 'SELECT FROM pg_locks WHERE NOT granted';
+          return (await tx.query(waits)).length > 0;
+        });
+        return tx.query('SELECT FROM graph.node');
+      });
+      expect(seen).toHaveLength(1);
+      await promoted;
+      expect(await store.query('SELECT FROM graph.node')).toEqual([]);
+    });
+
     it('is not stopped by a build that another has dropped', async () => {
       const built = await generations.begin();
       await store.query('DELETE FROM cognisync.generation');
@@ -145,6 +232,38 @@ for (const { name, make } of storeKinds) {
       expect(await store.query('SELECT id FROM graph.edge')).toEqual([{ id }]);
     });
   });
+}
+
+/** Rows come, change, go and come again. */
+function longHistory(): readonly RecordedEvent[] {
+  const histories = fc.sample(anyHistory, { seed: 7, numRuns: 8 }).flat();
+  return histories.map((event, at) => ({ ...event, position: at + 1 }));
+}
+
+/** Applies what is left of a history, a load for every nine events. */
+async function play(sink: Sink<GraphChange>, events: readonly RecordedEvent[]): Promise<void> {
+  for (let at = await sink.position(); at < events.length; at += 9) {
+    const some = events.slice(at, at + 9);
+    const changes = some.flatMap((event) => graphProjection.project(event));
+    await sink.apply({ changes, from: at, to: some.at(-1)!.position });
+  }
+}
+
+/** Builds and promotes; answers whether the store lived as long. */
+async function survives(
+  generations: StoredGenerations<GraphChange>,
+  events: readonly RecordedEvent[],
+): Promise<boolean> {
+  const built = await generations.begin(events.length).catch(() => null);
+  if (built === null) return false;
+  try {
+    await play(built, events);
+    await generations.promote(built);
+    return true;
+  } catch {
+    await generations.leave(built);
+    return false;
+  }
 }
 
 function sum(from: number, to: number): number {

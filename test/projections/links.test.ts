@@ -315,6 +315,33 @@ function describeLinks(name: string, make: () => Promise<LinksUnderTest>): void 
       expect(bus.said.slice(told)).toEqual(['l: b is@0', 'm: c is@0']);
     });
 
+    it('tells nobody while a kept one is caught up, and then only what the other had not reached', async () => {
+      const events = recorded([
+        entity('a'),
+        link('l', 'a', 'b'),
+        link('m', 'c', 'a'),
+        entity('b'),
+        entity('c'),
+      ]);
+      const changesOf = (some: readonly RecordedEvent[]) =>
+        some.flatMap((event) => linksProjection.project(event));
+      await play(generations, events.slice(0, 3));
+      const built = await generations.begin();
+      await built.apply({ changes: changesOf(events.slice(0, 3)), from: 0, to: 3 });
+      await generations.promote(built, { keepsOld: true });
+      await play(generations, events.slice(3, 4));
+      const told = bus.said.length;
+      const kept = (await generations.kept())!;
+      await kept.apply({ changes: changesOf(events.slice(3)), from: 3, to: 5 });
+      const { sink: before } = await generations.live();
+      expect(await before.position()).toBe(4);
+      expect(bus.said.length).toBe(told);
+      await generations.promote(kept, { keepsOld: true });
+      const { sink } = await generations.live();
+      expect(await sink.position()).toBe(5);
+      expect(bus.said.slice(told)).toEqual(['m: c is@0']);
+    });
+
     it('leaves every link knowing the truth, whatever happens in whatever batches', async () => {
       const facts = fc.array(anyFact, { minLength: 1, maxLength: 40 });
       const refusals = fc.array(fc.nat({ max: 2 }), { maxLength: 5 });

@@ -15,9 +15,13 @@ function intercepted(
   onApply: (apply: Sink<string>['apply'], batch: Parameters<Sink<string>['apply']>[0]) => unknown,
 ): Generations<string> {
   return {
-    begin: () => inner.begin(),
-    promote: (sink) => inner.promote(sink),
+    begin: (head) => inner.begin(head),
+    complete: () => inner.complete(),
+    promote: (sink, options) => inner.promote(sink, options),
+    leave: () => inner.leave(),
     discard: (sink) => inner.discard(sink),
+    kept: () => inner.kept(),
+    list: () => inner.list(),
     live: async () => {
       const sink = inner.liveSink;
       const apply: Sink<string>['apply'] = (batch) => sink.apply(batch);
@@ -198,18 +202,115 @@ describe('a projector', () => {
     expect(generations.liveSink.counts.size).toBe(2);
   });
 
-  it('drops the unfinished generation of a rebuild that fails, and the live one goes on', async () => {
+  it('leaves rows of an older version alone where it may not rebuild them, and says so', async () => {
+    const log = new MemoryLog();
+    const before = await stage({ log });
+    await before.bus.publish(some(2));
+    const generations = new TallyGenerations();
+    generations.version = 0;
+    const projections = [host(tally, generations)];
+    const { runtime } = await stage({ log, projections, rebuildOnStart: 'never' });
+    await quiet();
+    expect(await runtime.projections()).toMatchObject([
+      { status: 'stopped', error: { code: 'PROJECTION_OUTDATED' } },
+    ]);
+    expect(generations.liveSink).toMatchObject({ generation: 1, checkpoint: 0 });
+    await runtime.projector('tally').rebuild();
+    await quiet();
+    expect(await runtime.projections()).toMatchObject([{ status: 'live', lag: 0, error: null }]);
+    expect(generations.liveSink.counts.size).toBe(2);
+  });
+
+  it('goes on with a rebuild that a passing fault cut off, and the live one goes on', async () => {
     const generations = new TallyGenerations();
     const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
     await bus.publish(some(2));
+    const { promote } = generations;
     generations.promote = () => Promise.reject(new RuntimeError('READ_STORE_UNAVAILABLE', 'away'));
     await expect(runtime.projector('tally').rebuild()).rejects.toMatchObject({
       code: 'READ_STORE_UNAVAILABLE',
     });
-    expect(generations.begun).toEqual([]);
+    const [left] = generations.begun;
     await bus.publish([onTheBus(createEntity({ id: 'later' }))]);
     await quiet();
     expect(generations.liveSink.counts.size).toBe(3);
+    generations.promote = promote;
+    await runtime.projector('tally').rebuild();
+    expect(generations.liveSink).toBe(left);
+    expect([...generations.liveSink.counts.values()]).toEqual([1, 1, 1]);
+  });
+
+  it('drops the unfinished generation of a rebuild that can not succeed', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(2));
+    generations.complete = () => Promise.reject(new RuntimeError('INTERNAL', 'a bug'));
+    await expect(runtime.projector('tally').rebuild()).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect(generations.begun).toEqual([]);
+  });
+
+  it('leaves a rebuild that a stop cuts off', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(30));
+    const rebuilt = runtime.projector('tally').rebuild({ eventsPerSecondMax: 10 });
+    rebuilt.catch(() => undefined);
+    await quiet();
+    await runtime.projector('tally').stop();
+    await expect(rebuilt).rejects.toThrow();
+    expect(generations.begun).toMatchObject([{ checkpoint: 10 }]);
+  });
+
+  it('rebuilds no faster than it is told to', async () => {
+    const { bus, clock, runtime } = await stage({
+      projections: [host(tally, new TallyGenerations())],
+    });
+    await bus.publish(some(35));
+    const startMs = clock.now();
+    await inTime(clock, runtime.projector('tally').rebuild({ eventsPerSecondMax: 10 }));
+    expect(clock.now() - startMs).toBe(3_000);
+  });
+
+  it('tells that it makes indexes when all rows are there', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(3));
+    const phases: unknown[] = [];
+    generations.complete = async () => {
+      phases.push((await runtime.projector('tally').status()).rebuild);
+    };
+    await runtime.projector('tally').rebuild();
+    expect(phases).toMatchObject([{ phase: 'indexing', position: 3, head: 3 }]);
+  });
+
+  it('switches back to the rows that a rebuild kept, brought up to date, and forth again', async () => {
+    const generations = new TallyGenerations();
+    const { bus, runtime } = await stage({ projections: [host(tally, generations)] });
+    await bus.publish(some(2));
+    await quiet();
+    const projector = runtime.projector('tally');
+    await expect(projector.switchBack()).rejects.toMatchObject({ code: 'GENERATION_UNKNOWN' });
+    await projector.rebuild({ keepsOld: true });
+    await bus.publish([onTheBus(createEntity({ id: 'later' }))]);
+    await quiet();
+    for (const generation of [1, 2]) {
+      await projector.switchBack();
+      await quiet();
+      expect(generations.liveSink.generation).toBe(generation);
+      expect([...generations.liveSink.counts.values()]).toEqual([1, 1, 1]);
+      expect(await runtime.projections()).toMatchObject([{ status: 'live', lag: 0 }]);
+    }
+  });
+
+  it('does not switch back to rows of a log that was restored since', async () => {
+    const generations = new TallyGenerations();
+    const { runtime } = await stage({ projections: [host(tally, generations)] });
+    await runtime.projector('tally').rebuild({ keepsOld: true });
+    generations.keptSink!.checkpoint = 9;
+    await expect(runtime.projector('tally').switchBack()).rejects.toMatchObject({
+      code: 'CHECKPOINT_AHEAD',
+    });
+    expect(generations.liveSink.generation).toBe(2);
   });
 
   it('verifies that a replay gives the same rows, and sees a row that no event explains', async () => {

@@ -119,6 +119,7 @@ export function exposedLog(inner: Log, weather: Weather): Log {
     readStream: (...args) => at('read stream', () => inner.readStream(...args)),
     readAll: (...args) => at('read all', () => inner.readAll(...args)),
     head: () => life.hears(() => inner.head()),
+    last: () => life.hears(() => inner.last()),
     close: () => inner.close(),
     subscribe: async function* (options) {
       const batches = inner.subscribe(options)[Symbol.asyncIterator]();
@@ -156,8 +157,16 @@ export function exposedGenerations<Change>(
         const { sink, version } = await inner.live();
         return { sink: wrap(sink), version };
       }),
-    begin: () => life.hears(async () => wrap(await inner.begin())),
-    promote: (sink) => life.hears(() => inner.promote(original(sink))),
+    begin: (head) => life.hears(async () => wrap(await inner.begin(head))),
+    complete: (sink) => life.hears(() => inner.complete(original(sink))),
+    promote: (sink, options) => life.hears(() => inner.promote(original(sink), options)),
+    leave: (sink) => life.hears(() => inner.leave(original(sink))),
+    kept: () =>
+      life.hears(async () => {
+        const sink = await inner.kept();
+        return sink === null ? null : wrap(sink);
+      }),
+    list: () => life.hears(() => inner.list()),
     discard: (sink) => life.hears(() => inner.discard(original(sink))),
   };
 }

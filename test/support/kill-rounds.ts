@@ -117,7 +117,7 @@ async function inspect(node: RunningNode, dataDir: string, traffic: Traffic) {
   for (const message of traffic.unanswered.values()) await traffic.send(node.url, message);
   await settled(node.url);
   for (const messageId of await lost()) faults.push(`${messageId} was sent again and is lost`);
-  for (const name of ['graph', 'links']) faults.push(...(await verify(node.url, name)));
+  for (const name of ['graph', 'links', 'history']) faults.push(...(await verify(node.url, name)));
   const letters = (await ask(node.url, '/dead-letters', { tenant: 'acme' })).body.items;
   if (letters.length > 0) faults.push(`dead letters: ${JSON.stringify(letters)}`);
   const { events } = await whatTheLogHas(dataDir, faults);

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { putDatabase } from './database-template.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -64,6 +65,7 @@ export interface RunningNode extends Running {
 export async function startNode(
   env: Readonly<Record<string, string>> & { readonly DATA_DIR: string },
 ): Promise<RunningNode> {
+  if (env.DATABASE_URL === undefined) await putDatabase(join(env.DATA_DIR, 'read-models'));
   const running = run('infra/main.ts', [], { PORT: '0', LOG_LEVEL: 'warn', ...env });
   const [, url = ''] = await running.says(/is ready at (\S+)/);
   return { ...running, url };

@@ -1,10 +1,10 @@
 /** Every read store there is, fresh and empty: what a suite over all of them runs on. */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll } from 'vitest';
+import { join } from 'node:path';
 import { openPglite, openPostgres } from '#adapters/postgres';
 import type { ReadStore } from '#runtime';
+import { putDatabase } from './database-template.ts';
 import { createDatabase, hasPostgres } from './postgres.ts';
 
 export interface StoreUnderTest {
@@ -20,19 +20,12 @@ export interface StoreKind {
   readonly make: (options?: { readonly statementTimeoutMs?: number }) => Promise<StoreUnderTest>;
 }
 
-/** A new database takes PGlite 3 s; one a test file is made, and copied. */
-let template: Promise<string> | undefined;
-afterAll(async () => {
-  if (template !== undefined) await rm(dirname(await template), { recursive: true });
-});
-
 const pglite: StoreKind = {
   name: 'PGlite',
   make: async (options = {}) => {
-    template ??= newDatabase();
     const folder = await mkdtemp(join(tmpdir(), 'cognisync-pglite-'));
     const dataDir = join(folder, 'graph');
-    await cp(await template, dataDir, { recursive: true });
+    await putDatabase(dataDir);
     return underTest(
       () => openPglite({ dataDir, ...options }),
       () => rm(folder, { recursive: true }),
@@ -52,14 +45,6 @@ const postgres: StoreKind = {
 };
 
 export const storeKinds: readonly StoreKind[] = hasPostgres ? [pglite, postgres] : [pglite];
-
-async function newDatabase(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'cognisync-pglite-'));
-  const dataDir = join(folder, 'graph');
-  const store = await openPglite({ dataDir });
-  await store.close();
-  return dataDir;
-}
 
 async function underTest(
   open: () => Promise<ReadStore>,

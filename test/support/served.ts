@@ -9,6 +9,7 @@ import { type Backend, type HttpServer, openHttp } from '#adapters/http';
 import { systemClock, systemIds } from '#adapters/system';
 import { type Node, openNode, readConfig } from '#infra';
 import type { Limits } from '#runtime';
+import { putDatabase } from './database-template.ts';
 import { Recorder } from './telemetry.ts';
 import { until } from './until.ts';
 
@@ -97,6 +98,7 @@ export async function serveNode(
   connections: ReadonlyMap<string, Connection> = defaultConnections(),
 ): Promise<Served> {
   const dataDir = await temporaryFolder();
+  await putDatabase(join(dataDir, 'read-models'));
   const telemetry = new Recorder();
   const shell = await serveShell();
   const node = await openNode(

@@ -61,6 +61,11 @@ export class InterceptedLog implements Log {
     return this.inner.head();
   }
 
+  async last() {
+    await this.onRead();
+    return this.inner.last();
+  }
+
   subscribe(...args: Parameters<Log['subscribe']>) {
     return this.inner.subscribe(...args);
   }
@@ -85,6 +90,7 @@ export interface StageOptions {
   readonly actors?: readonly ActorDefinition[];
   readonly projections?: readonly HostedProjection[];
   readonly limits?: Partial<Limits>;
+  readonly rebuildOnStart?: 'auto' | 'never';
 }
 
 /** A started runtime. Two stages on one log are two owners of every actor. */
@@ -105,6 +111,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     actors: options.actors ?? [entity as ActorDefinition, relationship as ActorDefinition],
     projections: options.projections ?? [],
     limits: options.limits ?? {},
+    rebuildOnStart: options.rebuildOnStart ?? 'auto',
   });
   await runtime.start();
   return { runtime, bus, log, snapshots, clock, telemetry };

@@ -3,6 +3,7 @@
  */
 import {
   type ChangeBatch,
+  type GenerationStatus,
   type Generations,
   type Projection,
   type RecordedEvent,
@@ -51,6 +52,7 @@ export class TallySink implements Sink<string> {
 export class TallyGenerations implements Generations<string> {
   liveSink: TallySink;
   version: number = tally.version;
+  keptSink: TallySink | null = null;
   readonly begun: TallySink[] = [];
   readonly #isGuarded: boolean;
 
@@ -63,19 +65,47 @@ export class TallyGenerations implements Generations<string> {
     return { sink: this.liveSink as Sink<string>, version: this.version };
   }
 
-  async begin(): Promise<Sink<string>> {
+  /** What was left of a build goes on, as the log of a test never ends before it. */
+  async begin(head?: number): Promise<Sink<string>> {
+    const left = this.begun.at(-1);
+    if (head !== undefined && left !== undefined) return left;
     const sink = new TallySink(this.liveSink.generation + this.begun.length + 1, this.#isGuarded);
     this.begun.push(sink);
     return sink;
   }
 
-  async promote(sink: Sink<string>): Promise<void> {
+  async complete(): Promise<void> {
+    // There are no indexes.
+  }
+
+  async promote(sink: Sink<string>, { keepsOld = false } = {}): Promise<void> {
     this.liveSink.isReplaced = true;
+    this.keptSink = keepsOld ? this.liveSink : null;
     this.liveSink = sink as TallySink;
+    this.liveSink.isReplaced = false;
     this.version = tally.version;
+    this.#forget(sink);
+  }
+
+  async leave(): Promise<void> {
+    // Nothing is locked.
   }
 
   async discard(sink: Sink<string>): Promise<void> {
-    this.begun.splice(this.begun.indexOf(sink as TallySink), 1);
+    this.#forget(sink);
+  }
+
+  async kept(): Promise<Sink<string> | null> {
+    if (this.keptSink !== null) this.keptSink.isReplaced = false;
+    return this.keptSink;
+  }
+
+  async list(): Promise<readonly GenerationStatus[]> {
+    return [];
+  }
+
+  #forget(sink: Sink<string>): void {
+    const at = this.begun.indexOf(sink as TallySink);
+    if (at >= 0) this.begun.splice(at, 1);
   }
 }

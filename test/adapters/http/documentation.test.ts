@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publicContracts } from '#actors';
+import { notificationSchemas } from '#projections';
 import { errorCatalogue } from '#runtime';
 import { type Shell, serveShell } from '#test/served';
 
@@ -12,7 +13,8 @@ afterAll(() => shell.server.close());
 describe('the documentation', () => {
   it('has every message contract, every error code and every route', async () => {
     const { body } = await shell.ask('/docs/json');
-    expect(Object.keys(body.components.schemas)).toEqual(Object.keys(publicContracts));
+    const messages = { ...publicContracts, ...notificationSchemas };
+    expect(Object.keys(body.components.schemas)).toEqual(Object.keys(messages));
     for (const code of Object.keys(errorCatalogue)) {
       expect(body.info.description).toContain(`| \`${code}\` |`);
     }
@@ -28,11 +30,13 @@ describe('the documentation', () => {
       '/entities/{id}/history',
       '/entities/{id}/neighbourhood',
       '/entities/{id}/neighbours',
+      '/feed',
       '/health/live',
       '/health/ready',
       '/paths',
       '/projections',
       '/projections/{name}/rebuild',
+      '/projections/{name}/switch',
       '/projections/{name}/verify',
       '/search',
       '/webhooks/{connectionId}',

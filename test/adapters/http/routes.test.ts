@@ -109,7 +109,11 @@ describe('what is asked rightly', () => {
     ['GET /paths', `/paths?from=issue-1&to=${id(strange)}`, { path: { length: 2 } }],
     ['GET /search', '/search?q=refund', { items: [{ entity: { id: 'issue-1' } }], next: null }],
     ['GET /search', '/search?q=ferry&type=PERSON', { items: [] }],
-    ['GET /projections', '/projections', { items: [{ name: 'graph' }, { name: 'links' }] }],
+    [
+      'GET /projections',
+      '/projections',
+      { items: [{ name: 'graph' }, { name: 'links' }, { name: 'history' }] },
+    ],
     ['GET /dead-letters', '/dead-letters', { items: [], next: null }],
     ['GET /connections', '/connections', { items: [{ id: 'jira', isSigned: false }] }],
     ['GET /health/live', '/health/live', { status: 'up' }],
@@ -209,6 +213,9 @@ describe('what is asked wrongly', () => {
     ],
     ['PROJECTION_UNKNOWN', '/projections/nothing/rebuild', { method: 'POST' }],
     ['PROJECTION_UNKNOWN', '/projections/nothing/verify', { method: 'POST' }],
+    ['PROJECTION_UNKNOWN', '/projections/nothing/switch', { method: 'POST' }],
+    ['REQUEST_INVALID', '/projections/graph/rebuild', { body: { rate: 0 } }],
+    ['REQUEST_INVALID', '/projections/graph/rebuild', { body: { keeps: true } }],
   ])('is refused with %s: %s', async (code, path, asked) => {
     const answer = await ask(path, { tenant: 'acme', ...asked });
     const { status, hint } = errorCatalogue[code as keyof typeof errorCatalogue];
@@ -429,7 +436,8 @@ describe('POST /webhooks', () => {
 });
 
 describe('upkeep of projections', () => {
-  const begin = (kind: string) => ask(`/projections/graph/${kind}`, { method: 'POST' });
+  const begin = (kind: string, body?: object) =>
+    ask(`/projections/graph/${kind}`, { method: 'POST', body });
 
   async function ended(upkeepId: string) {
     for (;;) {
@@ -455,6 +463,25 @@ describe('upkeep of projections', () => {
       state: 'done',
       verification: { isSame: true },
     });
+  });
+
+  it('keeps the rows that a rebuild replaces, and switches back to them', async () => {
+    const states = async () => {
+      const { items } = (await ask('/projections')).body;
+      return items[0].generations.map(({ state }: { state: string }) => state);
+    };
+    const without = await begin('switch');
+    expect(await ended(without.body.id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'GENERATION_UNKNOWN' },
+    });
+    const kept = await begin('rebuild', { keep: true, rate: 100_000 });
+    expect(await ended(kept.body.id)).toMatchObject({ state: 'done' });
+    expect(await states()).toEqual(['kept', 'live']);
+    const switched = await begin('switch');
+    expect(faultsOf('POST /projections/{name}/switch', switched)).toEqual([]);
+    expect(await ended(switched.body.id)).toMatchObject({ kind: 'switch', state: 'done' });
+    expect(await states()).toEqual(['live', 'kept']);
   });
 });
 

@@ -2,12 +2,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultConnections } from '#adapters/atlassian';
+import { MemoryCache } from '#adapters/memory';
 import { openPostgres } from '#adapters/postgres';
-import { GraphQueries } from '#projections';
+import { systemClock } from '#adapters/system';
+import { CachedReads, GraphQueries } from '#projections';
 import { RuntimeError } from '#runtime';
 import { createEntity } from '#test/messages';
 import { partOf, type Shell, serveShell } from '#test/served';
 import { inTime, type Stage, stage } from '#test/stage';
+import { Recorder } from '#test/telemetry';
 import { until } from '#test/until';
 
 const open: Shell[] = [];
@@ -182,7 +185,10 @@ describe('a fault behind the server', () => {
     const { ask, server } = await shell();
     const { bus, log } = await stage();
     const readStore = openPostgres({ url: 'postgres://nobody@127.0.0.1:1/nothing' });
-    server.gate.open(partOf({ bus, log, readStore, graph: new GraphQueries(readStore) }));
+    const graph = new GraphQueries(readStore);
+    const cache = new MemoryCache({ clock: systemClock, telemetry: new Recorder() });
+    const cached = new CachedReads({ cache, graph, store: readStore, generation: () => 1 });
+    server.gate.open(partOf({ bus, log, readStore, cached }));
     expect(await ask('/entities/issue-1')).toMatchObject({
       status: 503,
       body: { code: 'READ_STORE_UNAVAILABLE' },
@@ -208,8 +214,8 @@ describe('too much', () => {
   it('is turned away with 503 when too many requests are under way, until some are done', async () => {
     const { ask, server } = await shell({ httpRequestsMax: 2 });
     const slow = Promise.withResolvers<void>();
-    const graph = { entity: () => slow.promise.then(() => ({})) } as unknown as GraphQueries;
-    server.gate.open(partOf({ graph }));
+    const cached = { entity: () => slow.promise.then(() => ({})) } as unknown as CachedReads;
+    server.gate.open(partOf({ cached }));
     const waiting = [ask('/entities/a'), ask('/entities/b')];
     await until('the third is turned away', async () => {
       const { status, body } = await ask('/entities/c');

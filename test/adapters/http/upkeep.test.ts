@@ -7,6 +7,7 @@ import { UpkeepDesk } from '../../../adapters/http/upkeep.ts';
 const projectorThat = (rebuild: () => Promise<void>) => ({
   name: 'graph',
   rebuild,
+  switchBack: () => Promise.reject(new Error('not asked for')),
   verify: () => Promise.reject(new Error('not asked for')),
 });
 
