@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+// `npm run test:long` tries more of everything, and runs what takes longest.
+const isLong = process.env.COGNISYNC_TEST_EFFORT === 'long';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: isLong ? ['test/**/*.test.ts', 'test/**/*.long.ts'] : ['test/**/*.test.ts'],
     globalSetup: ['test/support/database-template.ts'],
     // Real servers and child processes take part; a promise that hangs must still end the run.
     testTimeout: 60_000,

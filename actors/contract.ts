@@ -27,7 +27,14 @@ export interface Contract {
 /** A contract by its newest schema, and the versions before it, oldest first. */
 export function contractOf(schema: TSchema, older: readonly OlderVersion[] = []): Contract {
   const newest = older.length + 1;
-  const validators = [...older.map((one) => one.schema), schema].map((one) => Compile(one));
+  const schemas = [...older.map((one) => one.schema), schema];
+  const validators: Validator[] = [];
+  // Compiled when the first message comes: 40 ms each, which a command line that reads none need not wait.
+  const validatorOf = (version: number) => {
+    const at = version - 1;
+    validators[at] ??= Compile(schemas[at]!);
+    return validators[at];
+  };
   return {
     newest,
     read(body) {
@@ -41,7 +48,7 @@ export function contractOf(schema: TSchema, older: readonly OlderVersion[] = [])
       }
       let message = body;
       for (;;) {
-        const validator = validators[version - 1]!;
+        const validator = validatorOf(version);
         if (!validator.Check(message)) {
           throw refusal('MESSAGE_INVALID', body, faultsOf(validator, message).join('; '));
         }

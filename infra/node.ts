@@ -127,7 +127,8 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
       cache: sharing.cache,
       store: readStore,
       graph,
-      generation: () => projector.generation,
+      // The feed has the cache forget what it tells of; between the rows and the feed the cache is old.
+      generation: () => (feed.position < projector.progress.position ? null : projector.generation),
     }),
     feed,
     broadcast: sharing.broadcast,

@@ -32,7 +32,7 @@ export interface Fence {
 
 export type Looked =
   | { readonly kind: 'found'; readonly text: string }
-  /** `isLeased`: it is this node's to load; else another one does. */
+  /** `isLeased`: it is this node's to load, as it may have been before; else another one does. */
   | { readonly kind: 'missing'; readonly at: Fence; readonly isLeased: boolean };
 
 export interface Kept {
@@ -73,6 +73,7 @@ if entry[1] == generation then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local isLeased = redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3])
+  or redis.call('GET', KEYS[3]) == ARGV[2]
 return { false, generation, at, isLeased and 1 or 0 }
 `);
 

@@ -25,7 +25,10 @@ export interface CachedReadsOptions {
   readonly cache: Pick<Cache, 'through'>;
   readonly store: ReadStore;
   readonly graph: GraphQueries;
-  /** Of the rows that `store` shows; null while that is not known. */
+  /**
+   * Of the rows that `store` shows; null while that is not known, or while the cache has yet to forget
+   * what they have replaced.
+   */
   readonly generation: () => number | null;
 }
 

@@ -100,7 +100,7 @@ export function tracedNeighbours(
     const rows = await neighbourRows(tx, tenantId, id, request);
     const more = rows[request.limit];
     const hidden = await hiddenNeighbours(tx, tenantId, id, request, more);
-    const unseen = hidden;
+    const unseen = more === undefined ? hidden : [more.entity.id, ...hidden];
     return { answer: neighboursPage(rows, request.limit), unseen };
   });
 }

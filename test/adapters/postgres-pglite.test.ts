@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPglite } from '#adapters/postgres';
 import type { ReadStore } from '#runtime';
+import { putDatabase } from '#test/database-template';
 import { until } from '#test/until';
 
 const root = join(import.meta.dirname, '../..');
@@ -18,6 +19,7 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   shelf = await mkdtemp(join(tmpdir(), 'cognisync-pglite-'));
   pristine = join(shelf, 'pristine');
+  await putDatabase(pristine);
   const store = await openPglite({ dataDir: pristine });
   await store.query('CREATE TABLE note (n int)');
   await store.close();

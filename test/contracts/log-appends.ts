@@ -1,4 +1,5 @@
 /** Appends: expectations, races, repeats, and that an event comes back as it was given. */
+
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -9,6 +10,7 @@ import {
   type NewEvent,
   type StreamName,
 } from '#runtime';
+import { effort } from '#test/effort';
 import {
   eventsOf,
   follow,
@@ -250,7 +252,7 @@ export function describeAppends(log: () => Log): void {
             expect(JSON.stringify(kept!.metadata)).toBe(JSON.stringify(metadata));
           },
         ),
-        { numRuns: 40 },
+        { numRuns: effort(15, 40) },
       );
     });
 

@@ -1,7 +1,9 @@
 /** Reads: streams and the global order, with filters; and random operations against a plain model. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventFilter, ExpectedRevision, Log, ReadStreamOptions } from '#runtime';
+import { effort } from '#test/effort';
 import { idsOf, newEvent, newEvents, newStream, revisionsOf } from './log-event.ts';
 import { LogModel } from './log-model.ts';
 
@@ -167,7 +169,7 @@ export function describeReads(log: () => Log): void {
           );
         },
       ),
-      { numRuns: 60 },
+      { numRuns: effort(20, 60) },
     );
   });
 }

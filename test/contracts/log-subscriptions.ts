@@ -1,8 +1,10 @@
 /** Subscriptions: history, then what comes, without a gap or a repeat. */
+
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventBatch, Log, StreamName } from '#runtime';
+import { effort } from '#test/effort';
 import { eventsOf, follow, idsOf, newEvent, newEvents, newStream } from './log-event.ts';
 
 const has = (count: number) => (batches: readonly EventBatch[]) =>
@@ -117,7 +119,7 @@ export function describeSubscriptions(log: () => Log): void {
             expect(all).toHaveLength(count);
           },
         ),
-        { numRuns: 40 },
+        { numRuns: effort(12, 40) },
       );
     });
 

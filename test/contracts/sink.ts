@@ -2,10 +2,12 @@
  * The exam of every store of generations: what `runtime/ports/sink.ts` promises, with the graph as
  * the projection whose rows are looked at.
  */
+
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GraphChange, graphProjection } from '#projections';
 import type { Generations, RecordedEvent, Sink } from '#runtime';
+import { effort } from '#test/effort';
 import {
   deletionSuperseded,
   entityCreated,
@@ -153,7 +155,7 @@ export function describeSinks(name: string, make: () => Promise<SinksUnderTest>)
           await play((await (await under.generations()).live()).sink, events, sizes);
           expect(await under.rows()).toEqual(graphAfter(events));
         }),
-        { numRuns: 25 },
+        { numRuns: effort(8, 25) },
       );
     });
 
@@ -169,7 +171,7 @@ export function describeSinks(name: string, make: () => Promise<SinksUnderTest>)
           expect(await built.checksum()).toEqual(await sink.checksum());
           await fresh.discard(built);
         }),
-        { numRuns: 20 },
+        { numRuns: effort(8, 20) },
       );
     });
 

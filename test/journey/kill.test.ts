@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
+import { effort } from '#test/effort';
 import { killRounds, type Round } from '#test/kill-rounds';
 
-const rounds = 5;
+const rounds = effort(2, 5);
 /** Some 15 s; a busy machine takes its time. */
 const timeoutMs = 180_000;
 
@@ -15,7 +16,7 @@ it(
       played.flatMap(({ faults }) => faults),
       `seed ${seed}`,
     ).toEqual([]);
-    expect(played.at(-1)?.acked).toBeGreaterThan(100);
+    expect(played.at(-1)?.acked).toBeGreaterThan(20 * rounds);
     expect(played.some(({ unanswered }) => unanswered > 0)).toBe(true);
   },
   timeoutMs,

@@ -85,7 +85,7 @@ class Bench {
     return this.telemetry.all('cache-read').filter(({ outcome }) => outcome === 'hit').length;
   }
 
-  /** Whether the cache answers, and with what the graph says now. */
+  /** Through the cache the answer is what the graph says now. */
   async agrees(question: Question): Promise<void> {
     expect(await outcomeOf(question, this.cached)).toEqual(await outcomeOf(question, this.graph));
   }
@@ -237,14 +237,14 @@ for (const { make, name } of storeKinds) {
 
     it('are what the graph says, in any history, once its notifications are out', async () => {
       let hits = 0;
-      for (let seed = 1; seed <= 6; seed++) {
+      for (let seed = 1; seed <= 4; seed++) {
         const run = new Bench(opened.store);
         await run.open();
         await play(run, new Chance(seed), `seed ${seed}`);
         await run.close();
         hits += run.hits;
       }
-      expect(hits).toBeGreaterThan(50);
+      expect(hits).toBeGreaterThan(30);
     }, 60_000);
   });
 }

@@ -223,6 +223,31 @@ describe('a neighbourhood', () => {
     await feed.stop();
   });
 
+  it('is of one generation, whichever takes whose place just before it is read', async () => {
+    const history = new History();
+    const old = ['hub', 'e', 'f'].map((id) => history.record(entityCreated({ id })));
+    await graphOf(old);
+    const events = [...old, history.record(linkActivated({ from: 'hub', to: 'f' }))];
+    const log = new MemoryLog();
+    await appendTo(log, events);
+    const generations = new StoredGenerations(store, graphPlan);
+    const built = await generations.begin();
+    const changes = events.flatMap((event) => graphProjection.project(event));
+    await built.apply({ changes, from: 0, to: history.head });
+    const swapping: Pick<ReadStore, 'query' | 'transaction'> = {
+      query: (sql, params) => store.query(sql, params),
+      transaction: async (work) => {
+        await generations.promote(built, { keepsOld: true });
+        return store.transaction(work);
+      },
+    };
+    const { feed, follow, happens } = await feedInHand({ log, store: swapping as ReadStore });
+    const { line } = await follow({ neighbourhood: 'hub' });
+    await happens([history.record(entityUpdated({ id: 'f' }))]);
+    expect(line.notifications).toHaveLength(1);
+    await feed.stop();
+  });
+
   it('that grows too large ends its follower, and nobody else', async () => {
     const history = new History();
     const log = await graphOf(crowd(history, 1_000));

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphQueries, graphPlan, StoredGenerations } from '#projections';
 import { addressOf, type ReadStore, RuntimeError } from '#runtime';
+import { effort } from '#test/effort';
 import { entityCreated, type Fact, linkActivated, recorded } from '#test/events';
 import { anyHistory } from '#test/graph-model';
 import { applyToGraph } from '#test/graph-store';
@@ -93,7 +94,7 @@ for (const { name, make } of storeKinds) {
             expect(await everything(graph, tenantId, cursors)).toEqual(among[index]);
           }
         }),
-        { numRuns: 4 },
+        { numRuns: effort(2, 4) },
       );
     });
   });
@@ -120,7 +121,7 @@ describe('a checksum', () => {
         }
         expect(digests).toEqual(digests.map(() => digests[0]));
       }),
-      { numRuns: 20 },
+      { numRuns: effort(6, 20) },
     );
   });
 });

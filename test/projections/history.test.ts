@@ -1,4 +1,5 @@
 /** The past is what the graph showed then: at every position, of every entity, in every order. */
+
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryLog } from '#adapters/memory';
@@ -20,6 +21,7 @@ import {
   type RecordedEvent,
   RuntimeError,
 } from '#runtime';
+import { effort } from '#test/effort';
 import {
   entityCreated,
   entityDeleted,
@@ -124,7 +126,7 @@ describe('an entity as of a position', () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: effort(15, 60) },
     );
   });
 });
@@ -169,7 +171,9 @@ for (const { name, make } of storeKinds) {
     }
 
     it('answers as of every position as the graph did when it stood there', async () => {
-      await fc.assert(fc.asyncProperty(anyHistory, expectSameAtEveryPosition), { numRuns: 20 });
+      await fc.assert(fc.asyncProperty(anyHistory, expectSameAtEveryPosition), {
+        numRuns: effort(6, 20),
+      });
     }, 120_000);
 
     it('answers so for what the true runtime recorded under faults', async () => {

@@ -1,4 +1,5 @@
 /** The links process manager in memory, on PGlite and on PostgreSQL: who is linked learns who exists. */
+
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { contracts, type SetEndPresence } from '#actors';
@@ -11,6 +12,7 @@ import {
   type RecordedEvent,
   RuntimeError,
 } from '#runtime';
+import { effort } from '#test/effort';
 import {
   entityCreated,
   entityDeleted,
@@ -367,7 +369,7 @@ function describeLinks(name: string, make: () => Promise<LinksUnderTest>): void 
             expect(knowledgeOf(hearing.told, events)).toEqual(truthAfter(events));
           },
         ),
-        { numRuns: 25 },
+        { numRuns: effort(8, 25) },
       );
     });
   });

@@ -1,16 +1,19 @@
 /** A rebuild in the midst of life, and one that is killed. */
+
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSqlite } from '#adapters/sqlite';
 import { busyRebuild } from '#test/busy-rebuild';
+import { putDatabase } from '#test/database-template';
+import { effort } from '#test/effort';
 import { fillLog } from '#test/long-history';
 import { createDatabase, hasPostgres } from '#test/postgres';
 import { run } from '#test/process';
 import { storeKinds } from '#test/read-stores';
 import { temporaryFolder } from '#test/served';
 
-const events = 20_000;
+const events = effort(8_000, 20_000);
 /** A second or two on an idle machine. */
 const timeoutMs = 120_000;
 let folder: string;
@@ -58,8 +61,9 @@ describe('a rebuild that is killed', () => {
     async (name) => {
       const database = name === 'PostgreSQL' ? await createDatabase() : null;
       const place = database?.url ?? join(folder, 'killed');
-      const first = run(builder, [file, place, '10000']);
-      await first.says(/^at \d{4,}/m);
+      if (database === null) await putDatabase(place);
+      const first = run(builder, [file, place, String(events / 2)]);
+      await first.says(/^at [1-9]\d{3,}/m);
       first.child.kill('SIGKILL');
       await first.ended;
       const second = await run(builder, [file, place, '1000000']).ended;

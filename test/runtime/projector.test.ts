@@ -4,7 +4,7 @@ import { type Generations, host, RuntimeError, type Sink } from '#runtime';
 import { quiet } from '#test/clock';
 import { createEntity, onTheBus, updateEntity } from '#test/messages';
 import { inTime, stage } from '#test/stage';
-import { TallyGenerations, type TallySink, tally } from '#test/tally';
+import { TallyGenerations, TallySink, tally } from '#test/tally';
 
 const some = (count: number) =>
   Array.from({ length: count }, (_, index) => onTheBus(createEntity({ id: `issue-${index}` })));
@@ -176,6 +176,43 @@ describe('a projector', () => {
     await bus.publish([onTheBus(createEntity({ id: 'later' }))]);
     await quiet();
     expect(generations.liveSink.counts.size).toBe(4);
+  });
+
+  it('names the generation that readers see, while it knows it', async () => {
+    const { bus, clock, runtime } = await stage({
+      projections: [host(tally, new TallyGenerations())],
+    });
+    const projector = runtime.projector('tally');
+    expect(projector.generation).toBe(null);
+    await bus.publish(some(1));
+    await quiet();
+    expect(projector.generation).toBe(1);
+    await projector.rebuild();
+    await quiet();
+    expect(projector.generation).toBe(2);
+    await inTime(clock, runtime.stop());
+    expect(projector.generation).toBe(null);
+  });
+
+  it('names no generation whose rows stand behind what was told of them', async () => {
+    const generations = new TallyGenerations();
+    const seen: unknown[] = [];
+    const watched = intercepted(generations, (apply, batch) => {
+      seen.push(runtime.projector('tally').generation);
+      return apply(batch);
+    });
+    const { bus, clock, runtime } = await stage({ projections: [host(tally, watched)] });
+    await bus.publish(some(3));
+    await quiet();
+    // Another runner promotes what it built before the last events.
+    generations.liveSink.isReplaced = true;
+    generations.liveSink = new TallySink(2, true);
+    seen.length = 0;
+    await bus.publish([onTheBus(createEntity({ id: 'next' }))]);
+    await quiet();
+    await clock.advance(10_000);
+    expect(seen).toEqual([1, null]);
+    expect(runtime.projector('tally').generation).toBe(2);
   });
 
   it('refuses a second rebuild while one runs, and any of an unknown projection', async () => {

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Narrator } from '#projections';
 import { limits } from '#runtime';
+import { effort } from '#test/effort';
 import { EventStream, followByWebSocket } from '#test/feed-client';
 import { createEntity, updateEntity } from '#test/messages';
 import { run } from '#test/process';
@@ -29,7 +30,7 @@ async function logged(tenantId: string): Promise<readonly number[]> {
 
 describe('a thousand WebSockets on one node', () => {
   it('all hear what the log says, in order, once, those that go and come back too', async () => {
-    const changes = 30;
+    const changes = effort(10, 30);
     const tenantId = 'default';
     const crowd = run('test/support/feed-crowd.ts', [
       served.url,
