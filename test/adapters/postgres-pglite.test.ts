@@ -1,7 +1,7 @@
 /** PGlite's folder: one process, no loss by `kill -9`, and a clear word where it is damaged. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { cpSync, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   shelf = await mkdtemp(join(tmpdir(), 'cognisync-pglite-'));
   pristine = join(shelf, 'pristine');
-  await putDatabase(pristine);
+  putDatabase(pristine);
   const store = await openPglite({ dataDir: pristine });
   await store.query('CREATE TABLE note (n int)');
   await store.close();
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 beforeEach(async () => {
   dataDir = join(await mkdtemp(join(shelf, 'case-')), 'graph');
-  await cp(pristine, dataDir, { recursive: true });
+  cpSync(pristine, dataDir, { recursive: true });
 });
 
 /** A process that opens the folder, writes note after note, and says how many are committed. */

@@ -8,9 +8,8 @@ import { openSqlite } from '#adapters/sqlite';
 import type { RecordedEvent } from '#runtime';
 import { Chance } from '#test/chance';
 import { allOf, copyOf, growByChance } from '#test/history';
-import { createEntity } from '#test/messages';
-import { cli, startNode } from '#test/process';
-import { ask, settled, temporaryFolder } from '#test/served';
+import { cli } from '#test/process';
+import { temporaryFolder } from '#test/served';
 
 let folder: string;
 beforeAll(async () => {
@@ -47,64 +46,6 @@ function exportOf(header: string, lines: readonly string[]): string {
   const digest = createHash('sha256').update(texts.join('')).digest('hex');
   return [header, ...lines, JSON.stringify({ events: lines.length, digest })].join('\n');
 }
-
-describe('backup and restore', () => {
-  it('bring a node back to where it was, and its read models with it', async () => {
-    const dataDir = at('node');
-    const log = join(dataDir, 'log.sqlite');
-    let node = await startNode({ DATA_DIR: dataDir });
-    const say = (number: number) =>
-      ask(node.url, '/commands', {
-        body: createEntity({
-          tenantId: 'default',
-          messageId: `m-${number}`,
-          id: `n-${number}`,
-          properties: { number },
-        }),
-      });
-    for (let number = 0; number < 20; number++) await say(number);
-    const made = await json('backup', at('one.sqlite'), '--data-dir', dataDir);
-    expect(made).toMatchObject({ code: 0, answer: { isSound: true, faults: [] } });
-    expect(made.answer.events).toBeGreaterThanOrEqual(20);
-    for (let number = 20; number < 25; number++) await say(number);
-    await settled(node.url);
-
-    const verified = await json('verify', '--backup', at('one.sqlite'));
-    expect(verified).toMatchObject({ code: 0 });
-    for (const fact of ['head', 'events', 'digest']) {
-      expect(verified.answer[fact]).toBe(made.answer[fact]);
-    }
-    const inUse = await json('restore', at('one.sqlite'), '--data-dir', dataDir, '--force');
-    expect(inUse.code).toBe(1);
-    expect(inUse.stderr).toContain('DATA_FOLDER_IN_USE');
-    node.child.kill();
-    await node.ended;
-
-    const before = await eventsIn(log);
-    const newer = await cli(['restore', at('one.sqlite'), '--data-dir', dataDir]);
-    expect(newer).toMatchObject({ code: 1, stdout: '' });
-    expect(newer.stderr).toContain('that the backup does not have');
-    expect(await eventsIn(log)).toEqual(before);
-
-    const forced = await cli(['restore', at('one.sqlite'), '--data-dir', dataDir, '--force']);
-    expect(forced.stdout).toContain(made.answer.digest);
-    expect(forced.stdout).toContain('CHECKPOINT_AHEAD');
-    expect(await eventsIn(`${log}.replaced-1`)).toEqual(before);
-    const again = ['restore', at('one.sqlite'), '--data-dir', dataDir, '--rebuild'];
-    expect(await cli(again)).toMatchObject({ code: 0 });
-    expect(await eventsIn(log)).toEqual(before.slice(0, made.answer.events));
-    expect(existsSync(join(dataDir, 'read-models'))).toBe(false);
-
-    node = await startNode({ DATA_DIR: dataDir });
-    await settled(node.url);
-    expect(await ask(node.url, '/entities/n-19')).toMatchObject({ status: 200 });
-    expect(await ask(node.url, '/entities/n-20')).toMatchObject({ status: 404 });
-    node.child.kill();
-    await node.ended;
-    expect((await readdir(dataDir)).filter((name) => /restoring|-wal/.test(name))).toEqual([]);
-    // Two starts of a node and seven commands, each a process.
-  }, 180_000);
-});
 
 describe('export and import', () => {
   it('give the same lines again', async () => {

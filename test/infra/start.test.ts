@@ -16,7 +16,7 @@ import { until } from '#test/until';
 let dataDir: string;
 beforeAll(async () => {
   dataDir = await temporaryFolder();
-  await putDatabase(join(dataDir, 'read-models'));
+  putDatabase(join(dataDir, 'read-models'));
   // The embedded read store takes a while to be made; the tests share it.
   const node = await open();
   const body = JSON.stringify(createEntity({ id: 'issue-1' }));

@@ -2,6 +2,7 @@
  * Two nodes on one log and one PostgreSQL, in a loop that tries to read what is old: caches are filled on
  * both, the data is changed through one, and whoever has heard the notification must not read less.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock, systemIds } from '#adapters/system';
 import { type Node, openNode, readConfig } from '#infra';
 import { type FeedMessage, graphProjection } from '#projections';
+import { effort } from '#test/effort';
 import { KeptLine } from '#test/feed';
 import { createEntity, linkEntities, onTheBus, updateEntity } from '#test/messages';
 import { createDatabase, hasPostgres } from '#test/postgres';
@@ -17,7 +19,7 @@ import { Recorder } from '#test/telemetry';
 import { until } from '#test/until';
 
 const tenantId = 'acme';
-const rounds = 120;
+const rounds = effort(30, 200);
 
 /** A node, and the last value that was heard of on it. */
 interface Ears {

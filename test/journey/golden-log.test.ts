@@ -23,7 +23,7 @@ let history: readonly RecordedEvent[];
 
 beforeAll(async () => {
   folder = await goldenDataDir();
-  await putDatabase(join(folder.path, 'read-models'));
+  putDatabase(join(folder.path, 'read-models'));
   node = await openNode(
     { ...readConfig({ DATA_DIR: folder.path }), connections: defaultConnections() },
     { clock: systemClock, ids: systemIds, telemetry: new Recorder() },

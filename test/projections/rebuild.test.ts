@@ -61,7 +61,7 @@ describe('a rebuild that is killed', () => {
     async (name) => {
       const database = name === 'PostgreSQL' ? await createDatabase() : null;
       const place = database?.url ?? join(folder, 'killed');
-      if (database === null) await putDatabase(place);
+      if (database === null) putDatabase(place);
       const first = run(builder, [file, place, String(events / 2)]);
       await first.says(/^at [1-9]\d{3,}/m);
       first.child.kill('SIGKILL');

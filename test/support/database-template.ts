@@ -2,8 +2,8 @@
  * A new PGlite database takes seconds to make; one is made before all tests and copied by whoever needs
  * an empty one. What a node makes of a folder without one has tests of its own.
  */
-import { existsSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cpSync, existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPglite } from '#adapters/postgres';
@@ -22,8 +22,9 @@ export default async function makeTemplate(): Promise<() => Promise<void>> {
 }
 
 /** Puts an empty database where none is; outside of a test run whoever opens it makes it. */
-export async function putDatabase(dataDir: string): Promise<void> {
+export function putDatabase(dataDir: string): void {
   const template = process.env[variable];
   if (template === undefined || existsSync(dataDir)) return;
-  await cp(template, dataDir, { recursive: true });
+  // A thousand files: 50 ms; the asynchronous one takes more than a second.
+  cpSync(template, dataDir, { recursive: true });
 }

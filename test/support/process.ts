@@ -65,7 +65,7 @@ export interface RunningNode extends Running {
 export async function startNode(
   env: Readonly<Record<string, string>> & { readonly DATA_DIR: string },
 ): Promise<RunningNode> {
-  if (env.DATABASE_URL === undefined) await putDatabase(join(env.DATA_DIR, 'read-models'));
+  if (env.DATABASE_URL === undefined) putDatabase(join(env.DATA_DIR, 'read-models'));
   const running = run('infra/main.ts', [], { PORT: '0', LOG_LEVEL: 'warn', ...env });
   const [, url = ''] = await running.says(/is ready at (\S+)/);
   return { ...running, url };

@@ -25,7 +25,7 @@ const pglite: StoreKind = {
   make: async (options = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'cognisync-pglite-'));
     const dataDir = join(folder, 'graph');
-    await putDatabase(dataDir);
+    putDatabase(dataDir);
     return underTest(
       () => openPglite({ dataDir, ...options }),
       () => rm(folder, { recursive: true }),

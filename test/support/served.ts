@@ -98,7 +98,7 @@ export async function serveNode(
   connections: ReadonlyMap<string, Connection> = defaultConnections(),
 ): Promise<Served> {
   const dataDir = await temporaryFolder();
-  await putDatabase(join(dataDir, 'read-models'));
+  putDatabase(join(dataDir, 'read-models'));
   const telemetry = new Recorder();
   const shell = await serveShell();
   const node = await openNode(
