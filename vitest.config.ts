@@ -10,7 +10,7 @@ export default defineConfig({
     // Real servers and child processes take part; a promise that hangs must still end the run.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores, and many a test that waits for servers, locks and deadlines: a third file fills the gaps.
-    maxWorkers: 3,
+    // PGlite takes several hundred MB and most of a core; two files at a time suit two cores.
+    maxWorkers: 2,
   },
 });

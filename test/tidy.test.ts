@@ -227,7 +227,7 @@ describe('the house', () => {
     const production = sources.filter(
       ({ room, path }) => room !== 'test' && path !== 'runtime/errors.ts',
     );
-    const tests = sources.filter(({ path }) => /\.test\.ts$|^test\/contracts\//.test(path));
+    const tests = sources.filter(({ path }) => /\.(test|long)\.ts$|^test\/contracts\//.test(path));
     const idle = Object.keys(errorCatalogue).flatMap((code) => {
       const isIn = ({ text }: Source) => text.includes(`'${code}'`);
       if (!production.some(isIn)) return [`${code} is thrown nowhere`];

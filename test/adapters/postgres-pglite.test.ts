@@ -1,6 +1,6 @@
 /** PGlite's folder: one process, no loss by `kill -9`, and a clear word where it is damaged. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,16 +123,6 @@ describe('a folder that can not be opened', () => {
     await expect(openPglite({ dataDir: join(shelf, 'file', 'graph') })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
     });
-  });
-
-  it('is made anew where its first making was cut off', async () => {
-    const folder = join(await mkdtemp(join(shelf, 'case-')), 'graph');
-    await mkdir(`${folder}.new`);
-    await writeFile(join(`${folder}.new`, 'PG_VERSION'), '18');
-    const store = await openPglite({ dataDir: folder });
-    expect(await store.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    expect(existsSync(`${folder}.new`)).toBe(false);
-    await store.close();
   });
 });
 

@@ -24,7 +24,7 @@ import {
   linkUpdated,
 } from '#test/events';
 import { type FeedInHand, feedInHand } from '#test/feed';
-import { empty, type StoreUnderTest, storeKinds } from '#test/read-stores';
+import { chosenKinds, empty, type StoreUnderTest } from '#test/read-stores';
 import { Recorder } from '#test/telemetry';
 
 type Reads = Pick<GraphQueries, 'entity' | 'neighbours' | 'neighbourhood'>;
@@ -108,7 +108,7 @@ const neighbourhoodOf =
   (reads) =>
     reads.neighbourhood('acme', id, depth);
 
-for (const { make, name } of storeKinds) {
+for (const { make, name } of chosenKinds) {
   describe(`cached reads of ${name}`, () => {
     let opened: StoreUnderTest;
     let bench: Bench;

@@ -10,7 +10,7 @@ import { entityCreated, entityUpdated, History, linkActivated } from '#test/even
 import { anyHistory, graphAfter } from '#test/graph-model';
 import { graphRows } from '#test/graph-rows';
 import { mortal } from '#test/mortal-store';
-import { empty, type StoreUnderTest, storeKinds } from '#test/read-stores';
+import { chosenKinds, empty, type StoreUnderTest } from '#test/read-stores';
 import { until } from '#test/until';
 
 /** Texts for which PostgreSQL's parser or its tsvector needed a guard. */
@@ -29,7 +29,7 @@ function rareWords(count: number, glue: string): string {
   );
 }
 
-for (const { name, make } of storeKinds) {
+for (const { name, make } of chosenKinds) {
   describe(name, () => {
     let under: StoreUnderTest;
     let store: ReadStore;

@@ -33,7 +33,7 @@ import {
 } from '#test/events';
 import { anyHistory, graphAfter } from '#test/graph-model';
 import { instantAt } from '#test/messages';
-import { empty, type StoreUnderTest, storeKinds } from '#test/read-stores';
+import { chosenKinds, empty, type StoreUnderTest } from '#test/read-stores';
 import { runWorld } from '#test/world';
 
 const at = (position: number): AsOf => ({ kind: 'position', position });
@@ -131,7 +131,7 @@ describe('an entity as of a position', () => {
   });
 });
 
-for (const { name, make } of storeKinds) {
+for (const { name, make } of chosenKinds) {
   describe(name, () => {
     let under: StoreUnderTest;
     let store: ReadStore;

@@ -8,9 +8,9 @@ import { busyRebuild } from '#test/busy-rebuild';
 import { putDatabase } from '#test/database-template';
 import { effort } from '#test/effort';
 import { fillLog } from '#test/long-history';
-import { createDatabase, hasPostgres } from '#test/postgres';
+import { createDatabase } from '#test/postgres';
 import { run } from '#test/process';
-import { storeKinds } from '#test/read-stores';
+import { chosenKinds } from '#test/read-stores';
 import { temporaryFolder } from '#test/served';
 
 const events = effort(8_000, 20_000);
@@ -28,7 +28,7 @@ beforeAll(async () => {
 }, timeoutMs);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe.each(storeKinds)('a rebuild on $name', ({ make }) => {
+describe.each(chosenKinds)('a rebuild on $name', ({ make }) => {
   it(
     'shows no gap and no mixture to readers while commands arrive, and ends as a replay does',
     async () => {
@@ -56,7 +56,7 @@ describe.each(storeKinds)('a rebuild on $name', ({ make }) => {
 describe('a rebuild that is killed', () => {
   const builder = 'test/projections/rebuild-child.ts';
 
-  it.each(['PGlite', ...(hasPostgres ? ['PostgreSQL'] : [])])(
+  it.each(chosenKinds.map(({ name }) => name))(
     'goes on where it was, and ends with the same rows: %s',
     async (name) => {
       const database = name === 'PostgreSQL' ? await createDatabase() : null;

@@ -1,6 +1,6 @@
 /** How much is tried: what fits into `npm test`, or all of it in `npm run test:long`. */
 
-const isLong = process.env.COGNISYNC_TEST_EFFORT === 'long';
+export const isLong = process.env.COGNISYNC_TEST_EFFORT === 'long';
 
 /** Runs, followers, events: as many as there is time for. */
 export function effort(short: number, long: number): number {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openPglite, openPostgres } from '#adapters/postgres';
 import type { ReadStore } from '#runtime';
 import { putDatabase } from './database-template.ts';
+import { isLong } from './effort.ts';
 import { createDatabase, hasPostgres } from './postgres.ts';
 
 export interface StoreUnderTest {
@@ -45,6 +46,12 @@ const postgres: StoreKind = {
 };
 
 export const storeKinds: readonly StoreKind[] = hasPostgres ? [pglite, postgres] : [pglite];
+
+/**
+ * For suites that try much of what is the same SQL on both: all in `test:long`, else PostgreSQL where it
+ * answers, on which they take a third of the time.
+ */
+export const chosenKinds: readonly StoreKind[] = isLong ? storeKinds : storeKinds.slice(-1);
 
 async function underTest(
   open: () => Promise<ReadStore>,
