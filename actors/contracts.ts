@@ -5,7 +5,14 @@
  * Shapes are checked by the compiled schemas (0.4 µs for a 300-byte command); what no schema can say is
  * checked after them: real dates, depth, and characters that a store downstream could not keep.
  */
-import { type Address, type Contracts, limits, type Routed, RuntimeError } from '#runtime';
+import {
+  type Address,
+  type Contracts,
+  isCalendarDay,
+  limits,
+  type Routed,
+  RuntimeError,
+} from '#runtime';
 import { type Body, type Contract, contractOf, refusal } from './contract.ts';
 import { CreateEntity, DeleteEntity, type EntityMessage, UpdateEntity } from './entity/messages.ts';
 import {
@@ -96,13 +103,7 @@ function dateFault(message: ActorMessage): string | null {
 }
 
 function isInstant(text: string): boolean {
-  const ms = Date.parse(text);
-  if (!(ms >= 0)) return false;
-  // Date.parse takes 30 February for 2 March.
-  const day = Number(text.slice(8, 10));
-  return (
-    day <= 28 || day <= new Date(Date.UTC(+text.slice(0, 4), +text.slice(5, 7), 0)).getUTCDate()
-  );
+  return Date.parse(text) >= 0 && isCalendarDay(text);
 }
 
 /**

@@ -22,4 +22,4 @@ export {
   type RelationshipState,
   relationshipPhase,
 } from './relationship/state.ts';
-export { tenantPattern } from './schema.ts';
+export { upcast } from './upcast.ts';

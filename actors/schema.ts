@@ -4,7 +4,7 @@
  */
 
 import Type, { type TSchema } from 'typebox';
-import { limits } from '#runtime';
+import { limits, tenantPattern } from '#runtime';
 
 /** No control characters: they break logs, keys and PostgreSQL text. */
 const printable = '^[^\\u0000-\\u001f\\u007f]+$';
@@ -28,9 +28,6 @@ export const properties = Type.Record(Type.String(), Type.Unknown(), {
   maxProperties: limits.propertiesMax,
   description: 'Any JSON by name. A null says: known to be empty.',
 });
-
-/** The tenant part of every message, header and stream: no separator of ours can be in it. */
-export const tenantPattern = `^[A-Za-z0-9][A-Za-z0-9_.-]{0,${limits.tenantCharsMax - 1}}$`;
 
 /** A message contract: the specification's envelope around a payload. */
 export function command<const Name extends string, Payload extends TSchema>(

@@ -4,25 +4,16 @@
  * One of REDIS_URL, REDIS_SENTINELS and REDIS_CLUSTER_NODES says where; without any there is no Redis.
  * Names and defaults of the channels are the specification's.
  */
-import type { RedisAccess } from '#adapters/redis';
+import type { RedisAccess, RedisPlace } from '#adapters/redis';
 import type { Reading } from './reading.ts';
 import type { Secret } from './secret.ts';
 
-interface RedisPlace {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface RedisSettings {
+/** As the adapters take it, but for what must not be shown. */
+export interface RedisSettings
+  extends Omit<RedisAccess, 'url' | 'password' | 'sentinelPassword' | 'tls'> {
   readonly url?: Secret;
-  readonly sentinels?: { readonly master: string; readonly places: readonly RedisPlace[] };
-  readonly clusterNodes?: readonly RedisPlace[];
-  readonly username?: string;
-  /** Before one in the URL. */
   readonly password?: Secret;
   readonly sentinelPassword?: Secret;
-  /** Before one in the URL. */
-  readonly db?: number;
   readonly tls: boolean;
   readonly channelPrefix: string;
   readonly notificationChannel: string;

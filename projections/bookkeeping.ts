@@ -50,3 +50,21 @@ export async function ensureBookkeeping(tx: Queryable): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [setupLock]);
   for (const statement of statements) await tx.query(statement);
 }
+
+export interface LiveGeneration extends Record<string, unknown> {
+  readonly number: number;
+  /** Its checkpoint. */
+  readonly position: number;
+}
+
+/** The generation of a projection that readers see; absent where there is none yet. */
+export async function liveGenerationOf(
+  tx: Queryable,
+  projection: string,
+): Promise<LiveGeneration | undefined> {
+  const [live] = await tx.query<LiveGeneration>(
+    'SELECT number, position FROM cognisync.generation WHERE projection = $1 AND is_live',
+    [projection],
+  );
+  return live;
+}

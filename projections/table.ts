@@ -24,6 +24,22 @@ export interface Table {
   readonly columns: readonly Column[];
 }
 
+/** Definitions of the key's columns, for the statement that makes a table. No locale decides their order. */
+export const keyDefinition = 'tenant_id text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL';
+
+/** The key's columns, as they are written. */
+export const keyColumns: readonly Column[] = [
+  { field: 'tenantId', name: 'tenant_id', type: 'text' },
+  { field: 'id', name: 'id', type: 'text' },
+];
+
+/** What a digest of these tables covers beside their keys: all that is written. */
+export function digestedOf(tables: readonly Table[]): Readonly<Record<string, readonly string[]>> {
+  const columnsOf = ({ columns }: Table) =>
+    columns.slice(keyColumns.length).map(({ name }) => name);
+  return Object.fromEntries(tables.map((table) => [table.name, columnsOf(table)]));
+}
+
 /** What happens to the rows of one table. */
 export interface TableEffects {
   readonly table: Table;

@@ -1,6 +1,7 @@
 /** The door of the frame: everything that other rooms may use. */
 export * from './actor.ts';
 export { isBlobName } from './core/blob-name.ts';
+export { isCalendarDay } from './core/calendar.ts';
 export { channelText } from './core/channel.ts';
 export { eventText } from './core/event-text.ts';
 export { jsonText } from './core/json-text.ts';
@@ -12,7 +13,8 @@ export { backoffMs } from './core/retry.ts';
 export { sameJson } from './core/same-json.ts';
 export { shardOf } from './core/shard.ts';
 export * from './core/step.ts';
-export { assertTenant } from './core/tenant.ts';
+export { assertTenant, tenantPattern } from './core/tenant.ts';
+export { Turnstile } from './core/turnstile.ts';
 export * from './envelope.ts';
 export * from './errors.ts';
 export * from './event.ts';
@@ -37,4 +39,5 @@ export type { RebuildOptions, RebuildStatus, Verification } from './rebuild.ts';
 export { type Rehearsed, rehearse } from './rehearse.ts';
 export { copyDiverged, replicaOf } from './replica.ts';
 export { type Retrying, retrying } from './retrying.ts';
+export { type RowlessSink, rowless } from './rowless.ts';
 export { type HostedProjection, host, Runtime, type RuntimeOptions } from './runtime.ts';

@@ -7,8 +7,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { tenantPattern } from '#actors';
-import { limits, RuntimeError } from '#runtime';
+import { limits, RuntimeError, tenantPattern } from '#runtime';
 import { LinkTypeRule } from './link-type.ts';
 import { hostOf } from './site.ts';
 

@@ -16,10 +16,10 @@ import {
   type Bus,
   type ChangeBatch,
   type Clock,
-  type Generations,
   limits,
+  type RowlessSink,
   RuntimeError,
-  type Sink,
+  rowless,
   type Telemetry,
 } from '#runtime';
 import type { Connection } from './connection.ts';
@@ -53,25 +53,11 @@ export function pageReaderOf(connection: Connection, options: PageReaderOptions)
   const placed = { ...connection, site };
   const projection = pagesWanted(placed);
   const source = new PageSource(credentials, options.clock, options.pace);
-  const sink = new PageReader(placed, source, options);
-  const refuse = async () => {
-    throw new RuntimeError('REQUEST_INVALID', `${projection.name} has no rows to build anew`);
-  };
-  const generations: Generations<PageWanted> = {
-    live: async () => ({ sink, version: projection.version }),
-    begin: refuse,
-    complete: refuse,
-    promote: refuse,
-    leave: refuse,
-    discard: refuse,
-    kept: refuse,
-    list: async () => [],
-  };
+  const generations = rowless(projection, new PageReader(placed, source, options));
   return { projection, generations };
 }
 
-class PageReader implements Sink<PageWanted> {
-  readonly generation = 1;
+class PageReader implements RowlessSink<PageWanted> {
   readonly #connection: Connection & { readonly site: string };
   readonly #source: PageSource;
   readonly #options: PageReaderOptions;
@@ -96,10 +82,6 @@ class PageReader implements Sink<PageWanted> {
   async apply(batch: ChangeBatch<PageWanted>): Promise<number> {
     await this.#readAll(coalesced(batch.changes).filter((page) => !this.#isRead(page)));
     return this.#options.checkpoint.advance(batch.from, batch.to);
-  }
-
-  async checksum() {
-    return { rows: 0, digest: '', position: await this.position() };
   }
 
   /** A few at a time; the first failure ends the others. */

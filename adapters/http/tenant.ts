@@ -9,8 +9,7 @@
  */
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { tenantPattern } from '#actors';
-import { RuntimeError } from '#runtime';
+import { RuntimeError, tenantPattern } from '#runtime';
 
 const pattern = new RegExp(tenantPattern);
 

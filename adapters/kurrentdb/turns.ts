@@ -5,15 +5,15 @@
  * answers to a repeated append certain. The second keeps time limits honest: they run from the moment
  * that an append is sent, not from the moment that it queues.
  */
+import { Turnstile } from '#runtime';
+
 export class Turns {
-  readonly #max: number;
-  #under = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #turnstile: Turnstile;
   /** The last of each stream; forgotten when it is done. */
   readonly #last = new Map<string, Promise<void>>();
 
   constructor(max: number) {
-    this.#max = max;
+    this.#turnstile = new Turnstile(max);
   }
 
   /** Runs `work` when it is the stream's turn. */
@@ -23,10 +23,8 @@ export class Turns {
     this.#last.set(stream, done);
     try {
       await before;
-      await this.#enter();
-      return await work();
+      return await this.#turnstile.pass(work);
     } finally {
-      this.#leave();
       if (this.#last.get(stream) === done) this.#last.delete(stream);
       resolve();
     }
@@ -35,17 +33,5 @@ export class Turns {
   /** Resolves when everything that was taken on is done. */
   async idle(): Promise<void> {
     while (this.#last.size > 0) await Promise.all(this.#last.values());
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#under < this.#max) this.#under += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** The place goes to the longest waiting, if one waits. */
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#under -= 1;
-    else next();
   }
 }

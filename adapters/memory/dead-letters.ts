@@ -9,7 +9,6 @@
  * delivered again after a crash is the same letter. Purging forgets a letter here; what the log holds,
  * it holds.
  */
-import { tenantPattern } from '#actors';
 import {
   type BusMessage,
   type Clock,
@@ -23,6 +22,7 @@ import {
   type RecordedEvent,
   RuntimeError,
   type StreamName,
+  tenantPattern,
 } from '#runtime';
 
 interface Parts {

@@ -8,7 +8,7 @@
  * the dead letters with all its fields.
  */
 import { isUtf8 } from 'node:buffer';
-import { contracts, tenantPattern } from '#actors';
+import { contracts } from '#actors';
 import {
   type BusMessage,
   type Ids,
@@ -17,6 +17,7 @@ import {
   RuntimeError,
   shardOf,
   streamOf,
+  tenantPattern,
   toRuntimeError,
 } from '#runtime';
 import type { ScriptAnswer, ScriptArgument } from './bus-script.ts';

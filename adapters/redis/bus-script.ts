@@ -16,8 +16,8 @@
  * makes a publish over many shards, and the move of a message to the dead letters, one step; a bus that
  * one Redis can't carry is a case for Service Bus.
  */
-import { hash } from 'node:crypto';
 import { busFailure } from './bus-failure.ts';
+import { Script } from './script.ts';
 
 /** The consumer group of every shard. Its consumers are the nodes. */
 export const group = 'cognisync';
@@ -76,8 +76,7 @@ export interface Caller {
 
 export class BusScript {
   readonly #task: string;
-  readonly #text: string;
-  readonly #digest: string;
+  readonly #script: Script;
 
   /**
    * `task` says in errors what was being done. What keeps the bus going or empties it runs when Redis has
@@ -85,8 +84,8 @@ export class BusScript {
    */
   constructor(task: string, text: string, whenFull: 'run' | 'refuse' = 'run') {
     this.#task = task;
-    this.#text = `#!lua${whenFull === 'run' ? ' flags=allow-oom' : ''}\n${prelude}${text}`;
-    this.#digest = hash('sha1', this.#text, 'hex');
+    const flags = whenFull === 'run' ? ' flags=allow-oom' : '';
+    this.#script = new Script(`#!lua${flags}\n${prelude}${text}`);
   }
 
   /**
@@ -95,21 +94,12 @@ export class BusScript {
    */
   async run(caller: Caller, base: string, ...args: ScriptArgument[]): Promise<ScriptAnswer> {
     try {
-      return await this.#ask(caller, base, args);
+      return await this.#script.ask(
+        (command, script) =>
+          caller.callBuffer(command, script, 1, base, ...args) as Promise<ScriptAnswer>,
+      );
     } catch (thrown) {
       throw busFailure(thrown, this.#task);
-    }
-  }
-
-  async #ask(caller: Caller, base: string, args: ScriptArgument[]): Promise<ScriptAnswer> {
-    const ask = (command: string, script: string) =>
-      caller.callBuffer(command, script, 1, base, ...args) as Promise<ScriptAnswer>;
-    try {
-      return await ask('EVALSHA', this.#digest);
-    } catch (thrown) {
-      // A server that was started anew has forgotten it.
-      if (!(thrown instanceof Error && thrown.message.startsWith('NOSCRIPT'))) throw thrown;
-      return ask('EVAL', this.#text);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** A Lua script: sent by its digest, and whole to a server that does not know it yet. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RedisClient } from './connection.ts';
 
 export class Script {
@@ -8,20 +8,30 @@ export class Script {
 
   constructor(lua: string) {
     this.#lua = lua;
-    this.#digest = createHash('sha1').update(lua).digest('hex');
+    this.#digest = hash('sha1', lua, 'hex');
   }
 
-  /** Its reply. On a Cluster all keys must lie in one slot. Rejects as the client does. */
-  async run(
+  /** Its reply, texts as strings. On a Cluster all keys must lie in one slot. Rejects as the client does. */
+  run(
     client: RedisClient,
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
+    return this.ask((command, script) =>
+      command === 'EVALSHA'
+        ? client.evalsha(script, keys.length, ...keys, ...args)
+        : client.eval(script, keys.length, ...keys, ...args),
+    );
+  }
+
+  /** Its reply, in the way that `asking` has of asking for it. */
+  async ask<T>(asking: (command: 'EVALSHA' | 'EVAL', script: string) => Promise<T>): Promise<T> {
     try {
-      return await client.evalsha(this.#digest, keys.length, ...keys, ...args);
+      return await asking('EVALSHA', this.#digest);
     } catch (thrown) {
-      if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
-      return client.eval(this.#lua, keys.length, ...keys, ...args);
+      // A server that was started anew has forgotten it.
+      if (!(thrown instanceof Error && thrown.message.startsWith('NOSCRIPT'))) throw thrown;
+      return asking('EVAL', this.#lua);
     }
   }
 }

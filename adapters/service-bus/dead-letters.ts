@@ -11,12 +11,13 @@
  */
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import Long from 'long';
-import { contracts, tenantPattern } from '#actors';
+import { contracts } from '#actors';
 import {
   type BusMessage,
   type DeadLetter,
   type DeadLetters,
   type Limits,
+  tenantPattern,
   toRuntimeError,
 } from '#runtime';
 import { type ClaimChecks, claimCheckOf } from './claim-check.ts';

@@ -54,14 +54,14 @@ export function exchange(prepared: string, file: string): string | null {
   if (existsSync(`${prepared}-wal`)) {
     throw new RuntimeError('INVARIANT_BROKEN', `${prepared} is still open: it has a journal`);
   }
-  syncFile(prepared);
+  syncPath(prepared);
   const kept = existsSync(file) ? freeName(file) : null;
   if (kept !== null) linkSync(file, kept);
   // Where the old file could not be read, it may still have one.
   if (existsSync(`${file}-wal`)) renameSync(`${file}-wal`, `${kept ?? freeName(file)}-wal`);
   rmSync(`${file}-shm`, { force: true });
   renameSync(prepared, file);
-  syncFile(dirname(file));
+  syncPath(dirname(file));
   return kept;
 }
 
@@ -73,7 +73,7 @@ function freeName(file: string): string {
 }
 
 /** Makes the bytes of a file, or the names in a folder, durable. */
-function syncFile(path: string): void {
+export function syncPath(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
     fsyncSync(descriptor);

@@ -2,9 +2,10 @@
  * A file that appears under its name whole, or not at all: written beside as `NAME.partial`, fsynced, then
  * renamed. A file that is there already is never written over.
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { syncPath } from '#adapters/sqlite';
 import { Complaint } from './complaint.ts';
 
 /** The name under which the file may be made. Throws a Complaint where the final one is taken. */
@@ -54,15 +55,5 @@ export class FreshFile {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
     discard(this.#path);
-  }
-}
-
-/** Makes the bytes of a file, or the names in a folder, durable. */
-function syncPath(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -1,5 +1,5 @@
 /** Where replayed events go: text, another log, or the topic for other services. */
-import { entity, relationship } from '#actors';
+import { upcast } from '#actors';
 import { systemClock, systemIds } from '#adapters/system';
 import { outboundProjection } from '#projections';
 import { categoryOf, eventText, type RecordedEvent, RuntimeError } from '#runtime';
@@ -82,7 +82,7 @@ export async function openBusOutlet(): Promise<Outlet> {
     take: async (events) => {
       const messages = events
         .filter(({ stream }) => told.includes(categoryOf(stream)))
-        .flatMap((event) => outboundProjection.project(inTodaysForm(event)));
+        .flatMap((event) => outboundProjection.project(upcast(event)));
       await topic.publish(messages);
       return messages.length;
     },
@@ -90,9 +90,4 @@ export async function openBusOutlet(): Promise<Outlet> {
     close: () => topic.close(),
     goOn: fromThere,
   };
-}
-
-function inTodaysForm(event: RecordedEvent): RecordedEvent {
-  const actor = [entity, relationship].find(({ kind }) => kind === categoryOf(event.stream));
-  return actor === undefined ? event : actor.upcast(event);
 }

@@ -6,6 +6,7 @@
  * its number is read in the snapshot that reads the rows, so that both are of one generation.
  */
 import { limits, type Queryable, RuntimeError } from '#runtime';
+import { type LiveGeneration, liveGenerationOf } from '../bookkeeping.ts';
 import { schemaOf } from '../schema.ts';
 import { graphProjection } from './projection.ts';
 
@@ -15,17 +16,9 @@ export interface Traced<Answer> {
   readonly unseen: readonly string[];
 }
 
-interface Generation extends Record<string, unknown> {
-  readonly number: number;
-  readonly position: number;
-}
-
 /** The generation that a snapshot shows (`inSnapshot`). Throws READ_STORE_UNAVAILABLE. */
-export async function liveGeneration(tx: Queryable): Promise<Generation> {
-  const [generation] = await tx.query<Generation>(
-    'SELECT number, position FROM cognisync.generation WHERE projection = $1 AND is_live',
-    [graphProjection.name],
-  );
+export async function liveGeneration(tx: Queryable): Promise<LiveGeneration> {
+  const generation = await liveGenerationOf(tx, graphProjection.name);
   if (generation !== undefined) return generation;
   throw new RuntimeError('READ_STORE_UNAVAILABLE', 'the graph has no generation yet');
 }
@@ -35,7 +28,7 @@ export async function liveEdges(tx: Queryable): Promise<string> {
   return edgesOf(await liveGeneration(tx));
 }
 
-export function edgesOf({ number }: Pick<Generation, 'number'>): string {
+export function edgesOf({ number }: Pick<LiveGeneration, 'number'>): string {
   return `${schemaOf(graphProjection, number)}.edge`;
 }
 

@@ -9,7 +9,7 @@
  * the index then finds a word of one tenant without walking the word in all of them.
  */
 import type { Plan } from '../plan.ts';
-import type { Table, TableEffects } from '../table.ts';
+import { digestedOf, keyColumns, keyDefinition, type Table, type TableEffects } from '../table.ts';
 import type { GraphChange } from './change.ts';
 import { GraphFold } from './fold.ts';
 import { graphProjection } from './projection.ts';
@@ -46,12 +46,10 @@ const search = `
   || setweight(to_tsvector('simple', ${searchableHeading}), 'A')
   || coalesce(to_tsvector('simple', ${searchableText}), ''::tsvector)`;
 
-const key = `tenant_id text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL`;
-
 function tables(schema: string): readonly string[] {
   return [
     `CREATE TABLE ${schema}.node (
-       ${key},
+       ${keyDefinition},
        type       text COLLATE "C" NOT NULL,
        properties jsonb NOT NULL,
        source     jsonb NOT NULL,
@@ -64,7 +62,7 @@ function tables(schema: string): readonly string[] {
        search     tsvector GENERATED ALWAYS AS (${search}) STORED,
        PRIMARY KEY (tenant_id, id))`,
     `CREATE TABLE ${schema}.edge (
-       ${key},
+       ${keyDefinition},
        type       text COLLATE "C" NOT NULL,
        source_id  text COLLATE "C" NOT NULL,
        target_id  text COLLATE "C" NOT NULL,
@@ -100,8 +98,7 @@ function views(schema: string): Readonly<Record<string, string>> {
 const node: Table = {
   name: 'node',
   columns: [
-    { field: 'tenantId', name: 'tenant_id', type: 'text' },
-    { field: 'id', name: 'id', type: 'text' },
+    ...keyColumns,
     { field: 'type', name: 'type', type: 'text' },
     { field: 'properties', name: 'properties', type: 'jsonb' },
     { field: 'source', name: 'source', type: 'jsonb' },
@@ -117,8 +114,7 @@ const node: Table = {
 const edge: Table = {
   name: 'edge',
   columns: [
-    { field: 'tenantId', name: 'tenant_id', type: 'text' },
-    { field: 'id', name: 'id', type: 'text' },
+    ...keyColumns,
     { field: 'type', name: 'type', type: 'text' },
     { field: 'sourceId', name: 'source_id', type: 'text' },
     { field: 'targetId', name: 'target_id', type: 'text' },
@@ -130,8 +126,6 @@ const edge: Table = {
     { field: 'since', name: 'since', type: 'bigint' },
   ],
 };
-
-const columnsOf = ({ columns }: Table) => columns.slice(2).map(({ name }) => name);
 
 class StoredGraphFold extends GraphFold {
   get effects(): readonly TableEffects[] {
@@ -148,6 +142,6 @@ export const graphPlan: Plan<GraphChange> = {
   tables,
   indexes,
   views,
-  digested: { node: columnsOf(node), edge: columnsOf(edge) },
+  digested: digestedOf([node, edge]),
   fold: () => new StoredGraphFold(),
 };

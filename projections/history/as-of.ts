@@ -5,7 +5,7 @@
  *     position:4711             after that place of the log
  *     2026-03-01T12:00:00Z      after what was recorded by then; ISO 8601 with a zone
  */
-import { RuntimeError } from '#runtime';
+import { isCalendarDay, RuntimeError } from '#runtime';
 
 export type AsOf =
   | { readonly kind: 'revision'; readonly revision: number }
@@ -34,9 +34,6 @@ export function asOfFrom(text: string): AsOf {
 /** A time that is cut to milliseconds, as recordings have no more. */
 function msOf(text: string): number {
   const ms = Date.parse(text);
-  const day = Date.parse(text.slice(0, 10));
-  // Date.parse takes 30 February for 2 March.
-  const isDay = !Number.isNaN(day) && new Date(day).toISOString().startsWith(text.slice(0, 10));
-  if (!Number.isNaN(ms) && isDay) return ms;
+  if (!Number.isNaN(ms) && isCalendarDay(text)) return ms;
   throw new RuntimeError('REQUEST_INVALID', `asOf: ${text} is no time of the calendar`);
 }

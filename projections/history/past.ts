@@ -6,7 +6,7 @@
  * of, and it does not know when the entity came to be. One `Past` belongs to one question and reads at
  * most limits.historyEventsMax events for it; above: QUERY_TOO_LARGE.
  */
-import { entity, relationship } from '#actors';
+import { upcast } from '#actors';
 import {
   type Clock,
   type Log,
@@ -123,7 +123,7 @@ export class Past {
     for (let from = 0, isMore = true; isMore; from += pageEvents) {
       const page = await this.#page(stream, from);
       const wanted = page.filter(({ position }) => position <= to);
-      yield wanted.map(upcast[kind]);
+      yield wanted.map(upcast);
       isMore = wanted.length === pageEvents;
     }
   }
@@ -143,5 +143,4 @@ export class Past {
   }
 }
 
-const upcast = { entity: entity.upcast, relationship: relationship.upcast };
-type Kind = keyof typeof upcast;
+type Kind = 'entity' | 'relationship';

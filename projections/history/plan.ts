@@ -1,22 +1,20 @@
 /** The tables of the history. */
 import { Effects } from '../effect.ts';
 import type { Fold, Plan } from '../plan.ts';
-import type { Table, TableEffects } from '../table.ts';
+import { digestedOf, keyColumns, keyDefinition, type Table, type TableEffects } from '../table.ts';
 import type { HistoryChange, LinkStep, PresenceStep } from './change.ts';
 import { historyProjection } from './projection.ts';
-
-const key = 'tenant_id text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL';
 
 function tables(schema: string): readonly string[] {
   return [
     `CREATE TABLE ${schema}.presence (
-       ${key},
+       ${keyDefinition},
        entity_id  text COLLATE "C" NOT NULL,
        is_present boolean NOT NULL,
        position   bigint NOT NULL,
        PRIMARY KEY (tenant_id, id))`,
     `CREATE TABLE ${schema}.link (
-       ${key},
+       ${keyDefinition},
        link_id   text COLLATE "C" NOT NULL,
        is_active boolean NOT NULL,
        type      text COLLATE "C",
@@ -41,8 +39,7 @@ function indexes(schema: string): readonly string[] {
 const presence: Table = {
   name: 'presence',
   columns: [
-    { field: 'tenantId', name: 'tenant_id', type: 'text' },
-    { field: 'id', name: 'id', type: 'text' },
+    ...keyColumns,
     { field: 'entityId', name: 'entity_id', type: 'text' },
     { field: 'isPresent', name: 'is_present', type: 'boolean' },
     { field: 'position', name: 'position', type: 'bigint' },
@@ -52,8 +49,7 @@ const presence: Table = {
 const link: Table = {
   name: 'link',
   columns: [
-    { field: 'tenantId', name: 'tenant_id', type: 'text' },
-    { field: 'id', name: 'id', type: 'text' },
+    ...keyColumns,
     { field: 'linkId', name: 'link_id', type: 'text' },
     { field: 'isActive', name: 'is_active', type: 'boolean' },
     { field: 'type', name: 'type', type: 'text' },
@@ -62,8 +58,6 @@ const link: Table = {
     { field: 'position', name: 'position', type: 'bigint' },
   ],
 };
-
-const columnsOf = ({ columns }: Table) => columns.slice(2).map(({ name }) => name);
 
 class HistoryFold implements Fold<HistoryChange> {
   readonly #presences = new Effects<PresenceStep>();
@@ -97,6 +91,6 @@ export const historyPlan: Plan<HistoryChange> = {
     presence: `SELECT * FROM ${schema}.presence`,
     link: `SELECT * FROM ${schema}.link`,
   }),
-  digested: { presence: columnsOf(presence), link: columnsOf(link) },
+  digested: digestedOf([presence, link]),
   fold: () => new HistoryFold(),
 };

@@ -11,6 +11,7 @@
  */
 import type { Clock, Log, Queryable, ReadStore } from '#runtime';
 import { limits, RuntimeError } from '#runtime';
+import { liveGenerationOf } from '../bookkeeping.ts';
 import { cursorOf } from '../cursor.ts';
 import {
   assertLimit,
@@ -151,10 +152,7 @@ export class GraphHistory {
   /** A checkpoint may rest where nothing has followed that the projection wants. */
   async #holds(tx: Queryable, position: number): Promise<boolean> {
     const { name, filter } = historyProjection;
-    const [live] = await tx.query<{ position: number }>(
-      'SELECT position FROM cognisync.generation WHERE projection = $1 AND is_live',
-      [name],
-    );
+    const live = await liveGenerationOf(tx, name);
     if (live === undefined) return false;
     if (live.position >= position) return true;
     const [next] = await this.#around.log.readAll({ after: live.position, filter, limit: 1 });

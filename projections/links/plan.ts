@@ -10,18 +10,17 @@
  */
 import type { Queryable } from '#runtime';
 import type { Plan } from '../plan.ts';
-import type { Table, TableEffects } from '../table.ts';
+import { digestedOf, keyColumns, keyDefinition, type Table, type TableEffects } from '../table.ts';
 import type { LinkChange } from './change.ts';
 import { LinksFold } from './fold.ts';
 import { linksProjection } from './projection.ts';
 
-const key = 'tenant_id text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL';
 const cause = 'recorded_at text NOT NULL, correlation_id text, event_id text NOT NULL';
 
 function tables(schema: string): readonly string[] {
   return [
     `CREATE TABLE ${schema}.link (
-       ${key},
+       ${keyDefinition},
        source_id text COLLATE "C" NOT NULL,
        target_id text COLLATE "C" NOT NULL,
        revision  bigint NOT NULL,
@@ -29,7 +28,7 @@ function tables(schema: string): readonly string[] {
        ${cause},
        PRIMARY KEY (tenant_id, id))`,
     `CREATE TABLE ${schema}.presence (
-       ${key},
+       ${keyDefinition},
        present  boolean NOT NULL,
        revision bigint NOT NULL,
        position bigint NOT NULL,
@@ -56,8 +55,7 @@ const causeColumns = [
 const link: Table = {
   name: 'link',
   columns: [
-    { field: 'tenantId', name: 'tenant_id', type: 'text' },
-    { field: 'id', name: 'id', type: 'text' },
+    ...keyColumns,
     { field: 'sourceId', name: 'source_id', type: 'text' },
     { field: 'targetId', name: 'target_id', type: 'text' },
     { field: 'revision', name: 'revision', type: 'bigint' },
@@ -69,16 +67,13 @@ const link: Table = {
 const presence: Table = {
   name: 'presence',
   columns: [
-    { field: 'tenantId', name: 'tenant_id', type: 'text' },
-    { field: 'id', name: 'id', type: 'text' },
+    ...keyColumns,
     { field: 'present', name: 'present', type: 'boolean' },
     { field: 'revision', name: 'revision', type: 'bigint' },
     { field: 'position', name: 'position', type: 'bigint' },
     ...causeColumns,
   ],
 };
-
-const columnsOf = ({ columns }: Table) => columns.slice(2).map(({ name }) => name);
 
 class StoredLinksFold extends LinksFold {
   get effects(): readonly TableEffects[] {
@@ -119,7 +114,7 @@ export const linksPlan: Plan<LinkChange> = {
     link: `SELECT * FROM ${schema}.link`,
     presence: `SELECT * FROM ${schema}.presence`,
   }),
-  digested: { link: columnsOf(link), presence: columnsOf(presence) },
+  digested: digestedOf([link, presence]),
   fold: () => new StoredLinksFold(),
   announce,
 };

@@ -22,8 +22,9 @@ import {
   type Progress,
   type ReadStore,
   type RecordedEvent,
+  type RowlessSink,
   RuntimeError,
-  type Sink,
+  rowless,
   type StoreLock,
 } from '#runtime';
 import type { Checkpoint } from '../checkpoint.ts';
@@ -48,25 +49,10 @@ export interface TellingOptions {
 }
 
 export function tellingNotifications(options: TellingOptions): Generations<RecordedEvent> {
-  const sink = new TellingSink(options);
-  const { name, version } = notificationsProjection;
-  const refuse = async () => {
-    throw new RuntimeError('REQUEST_INVALID', `${name} has no rows to build anew`);
-  };
-  return {
-    live: async () => ({ sink, version }),
-    begin: refuse,
-    complete: refuse,
-    promote: refuse,
-    leave: refuse,
-    discard: refuse,
-    kept: refuse,
-    list: async () => [],
-  };
+  return rowless(notificationsProjection, new TellingSink(options));
 }
 
-class TellingSink implements Sink<RecordedEvent> {
-  readonly generation = 1;
+class TellingSink implements RowlessSink<RecordedEvent> {
   readonly #options: TellingOptions;
   #lock: StoreLock | null = null;
   /** Knows all up to its position, which is the checkpoint unless another node told in between. */
@@ -100,10 +86,6 @@ class TellingSink implements Sink<RecordedEvent> {
     }
     this.#narrator = { tells: narrator, position: to };
     return checkpoint.advance(from, to);
-  }
-
-  async checksum() {
-    return { rows: 0, digest: '', position: await this.position() };
   }
 
   /** Resolves when this node is the one that tells. */

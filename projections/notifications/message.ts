@@ -7,7 +7,8 @@
  */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { EntityType, RelationshipType, tenantPattern } from '#actors';
+import { EntityType, RelationshipType } from '#actors';
+import { tenantPattern } from '#runtime';
 
 const tenantId = Type.String({ pattern: tenantPattern, description: 'Whose data this is.' });
 const timestamp = Type.String({ description: 'ISO 8601.' });

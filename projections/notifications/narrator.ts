@@ -6,10 +6,11 @@
  * given every event of `notifiedEvents` from where it begins on, or what it remembers goes stale; whoever
  * jumps takes a new one. So what it tells of an event depends on the log alone.
  */
+import { upcast } from '#actors';
 import type { Log, RecordedEvent, StreamName } from '#runtime';
 import type { Notification } from './message.ts';
 import { notificationOf } from './notification.ts';
-import { decisive, type Standing, standingAfter, upcast } from './standing.ts';
+import { decisive, type Standing, standingAfter } from './standing.ts';
 
 /** Standings in each of the two halves of the memory: 200 bytes each, 2 MiB. */
 const rememberedMax = 5_000;

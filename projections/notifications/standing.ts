@@ -7,15 +7,8 @@
  * A fold over one stream, by the rules of the graph: what it says is shown is a row there. Any stretch of
  * a stream that begins with an event of `decisive` ends in the same standing as the whole.
  */
-import {
-  type EntityEvent,
-  type EntityType,
-  entity,
-  type RelationshipEvent,
-  type RelationshipType,
-  relationship,
-} from '#actors';
-import { categoryOf, type RecordedEvent } from '#runtime';
+import type { EntityEvent, EntityType, RelationshipEvent, RelationshipType } from '#actors';
+import type { RecordedEvent } from '#runtime';
 
 export interface ShownEntity {
   readonly entityType: EntityType;
@@ -75,13 +68,3 @@ export type DataOf<Type extends (EntityEvent | RelationshipEvent)['type']> = Ext
   EntityEvent | RelationshipEvent,
   { readonly type: Type }
 >['data'];
-
-const upcasters: ReadonlyMap<string, (event: RecordedEvent) => RecordedEvent> = new Map([
-  [entity.kind, entity.upcast],
-  [relationship.kind, relationship.upcast],
-]);
-
-/** An event of the actors in today's version. Throws EVENT_VERSION_UNKNOWN. */
-export function upcast(event: RecordedEvent): RecordedEvent {
-  return upcasters.get(categoryOf(event.stream))?.(event) ?? event;
-}

@@ -9,7 +9,7 @@
  * is behind another publishes nothing. Two that are level may both publish a batch; a topic with
  * duplicate detection drops the second. It cannot be rebuilt: what was said can't be unsaid.
  */
-import { type ChangeBatch, type Generations, RuntimeError, type Sink } from '#runtime';
+import { type ChangeBatch, type Generations, type RowlessSink, rowless } from '#runtime';
 import type { OutboundMessage, PublishOutbound } from './message.ts';
 import { outboundProjection } from './projection.ts';
 
@@ -23,25 +23,10 @@ export function outboundGenerations(
   checkpoint: OutboundCheckpoint,
   publish: PublishOutbound,
 ): Generations<OutboundMessage> {
-  const sink = new OutboundSink(checkpoint, publish);
-  const { name, version } = outboundProjection;
-  const refuse = async () => {
-    throw new RuntimeError('REQUEST_INVALID', `${name} has no rows to build anew`);
-  };
-  return {
-    live: async () => ({ sink, version }),
-    begin: refuse,
-    complete: refuse,
-    promote: refuse,
-    leave: refuse,
-    discard: refuse,
-    kept: refuse,
-    list: async () => [],
-  };
+  return rowless(outboundProjection, new OutboundSink(checkpoint, publish));
 }
 
-class OutboundSink implements Sink<OutboundMessage> {
-  readonly generation = 1;
+class OutboundSink implements RowlessSink<OutboundMessage> {
   readonly #checkpoint: OutboundCheckpoint;
   readonly #publish: PublishOutbound;
 
@@ -60,9 +45,5 @@ class OutboundSink implements Sink<OutboundMessage> {
     if (position !== from) return position;
     if (changes.length > 0) await this.#publish(changes);
     return this.#checkpoint.advance(from, to);
-  }
-
-  async checksum() {
-    return { rows: 0, digest: '', position: await this.position() };
   }
 }

@@ -2,31 +2,17 @@
  * The suites of the log on the real server, in containers, each with a log of its own; where no
  * container engine answers, they are named as not run.
  */
-import {
-  GenericContainer,
-  getContainerRuntimeClient,
-  type StartedTestContainer,
-  Wait,
-} from 'testcontainers';
+import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { beforeAll, describe } from 'vitest';
 import { openKurrentDb } from '#adapters/kurrentdb';
+import { hasEngineFor } from '#test/container';
 import { until } from '#test/until';
 import { describeLog } from '../contracts/log.ts';
 import { describeSnapshots } from '../contracts/snapshots.ts';
 
 const image = 'docker.kurrent.io/kurrent-latest/kurrentdb:latest';
 
-const hasEngine = await answers();
-
-async function answers(): Promise<boolean> {
-  try {
-    await getContainerRuntimeClient();
-    return true;
-  } catch (thrown) {
-    console.log(`NOT RUN on ${image}: no container engine answers (${(thrown as Error).message})`);
-    return false;
-  }
-}
+const hasEngine = await hasEngineFor(image);
 
 async function make() {
   const server = await start();

@@ -4,7 +4,6 @@
  */
 import {
   GenericContainer,
-  getContainerRuntimeClient,
   Network,
   type StartedNetwork,
   type StartedTestContainer,
@@ -12,6 +11,7 @@ import {
 } from 'testcontainers';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { MemoryBlobs } from '#adapters/memory';
+import { hasEngineFor } from '#test/container';
 import { emulatorConfig, openTestNode } from '#test/service-bus';
 import { describeBus } from '../contracts/bus.ts';
 import { describeBusNodes } from '../contracts/bus-nodes.ts';
@@ -19,19 +19,7 @@ import { describeBusNodes } from '../contracts/bus-nodes.ts';
 const emulatorImage = 'mcr.microsoft.com/azure-messaging/servicebus-emulator:latest';
 const databaseImage = 'mcr.microsoft.com/azure-sql-edge:latest';
 
-const hasEngine = await answers();
-
-async function answers(): Promise<boolean> {
-  try {
-    await getContainerRuntimeClient();
-    return true;
-  } catch (thrown) {
-    console.log(
-      `NOT RUN on ${emulatorImage}: no container engine answers (${(thrown as Error).message})`,
-    );
-    return false;
-  }
-}
+const hasEngine = await hasEngineFor(emulatorImage);
 
 describe.runIf(hasEngine)('Microsoft’s Service Bus emulator', () => {
   // What is there is told at start, so each test has its topic: the emulator's limit is 50.

@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSqlite } from '#adapters/sqlite';
-import type { RecordedEvent } from '#runtime';
+import { expectOnceInOrder } from '#test/acted';
 import { createEntity, updateEntity } from '#test/messages';
 import { createDatabase, hasPostgres, type TestDatabase } from '#test/postgres';
 import { startNode } from '#test/process';
@@ -96,16 +95,7 @@ describe.runIf(isRun)('two nodes on one Redis and one log', () => {
     second.child.kill();
     expect(await second.ended).toMatchObject({ code: 0 });
 
-    const { log } = await openSqlite(join(env.DATA_DIR, 'log.sqlite'));
-    for (let index = 0; index < entities; index++) {
-      const events = await log.readStream(`entity-default/${idOf(index)}`);
-      const ids = events.map(({ metadata }) => metadata.messageId);
-      expect(new Set(ids).size, 'each message acted once').toBe(ids.length);
-      const times = events.map(
-        ({ data }: RecordedEvent) => (data as { extractedAt: string }).extractedAt,
-      );
-      expect([...times].sort(), 'in the order of the source').toEqual(times);
-    }
-    await log.close();
+    const all = Array.from({ length: entities }, (_, index) => idOf(index));
+    await expectOnceInOrder(env.DATA_DIR, all);
   }, 240_000);
 });

@@ -3,7 +3,8 @@ import { openRedisBus, type RedisBus } from '#adapters/redis';
 import { systemClock, systemIds } from '#adapters/system';
 import type { Clock, Limits } from '#runtime';
 import { Recorder } from './telemetry.ts';
-import { openWire, type Wire } from './wire.ts';
+import { openWire } from './wire.ts';
+import { type WiredBus, wired } from './wired-bus.ts';
 
 /** Bounds that a test reaches in its time. */
 export const quickLimits: Partial<Limits> = {
@@ -23,15 +24,7 @@ export interface NodeParts {
   readonly limits?: Partial<Limits>;
 }
 
-export interface RedisNode {
-  readonly bus: RedisBus;
-  readonly wire: Wire;
-  readonly telemetry: Recorder;
-  vanish(): void;
-  cut(): void;
-  mend(): void;
-  close(): Promise<void>;
-}
+export type RedisNode = WiredBus<RedisBus>;
 
 /** One more node on the server that listens there. */
 export async function openRedisNode(
@@ -48,22 +41,5 @@ export async function openRedisNode(
     telemetry,
     limits: { ...quickLimits, ...limits },
   });
-  let isFrozen = false;
-  return {
-    bus,
-    wire,
-    telemetry,
-    vanish: () => {
-      isFrozen = true;
-      wire.freeze();
-    },
-    cut: () => wire.cut(),
-    mend: () => wire.mend(),
-    close: async () => {
-      // On a frozen way nobody says goodbye.
-      if (isFrozen) wire.cut();
-      await bus.close();
-      await wire.close();
-    },
-  };
+  return wired(bus, wire, telemetry);
 }

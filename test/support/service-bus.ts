@@ -7,7 +7,8 @@ import type { Blobs, Clock, Limits } from '#runtime';
 import { type Broker, openBroker } from '../../infra/service-bus-local/broker.ts';
 import { readBrokerConfig } from '../../infra/service-bus-local/config/emulator-config.ts';
 import { Recorder } from './telemetry.ts';
-import { openWire, type Wire } from './wire.ts';
+import { openWire } from './wire.ts';
+import { type WiredBus, wired } from './wired-bus.ts';
 
 export const topicName = 'cognisync-events';
 export const subscriptionName = 'graph';
@@ -101,15 +102,7 @@ export interface NodeParts {
   readonly limits?: Partial<Limits>;
 }
 
-export interface TestNode {
-  readonly bus: ServiceBus;
-  readonly wire: Wire;
-  readonly telemetry: Recorder;
-  vanish(): void;
-  cut(): void;
-  mend(): void;
-  close(): Promise<void>;
-}
+export type TestNode = WiredBus<ServiceBus>;
 
 export interface TestBroker {
   readonly broker: Broker;
@@ -159,24 +152,7 @@ export async function openTestNode(
     telemetry,
     limits: { ...quickLimits, ...limits },
   });
-  let isCut = false;
-  return {
-    bus,
-    wire,
-    telemetry,
-    vanish: () => {
-      isCut = true;
-      wire.freeze();
-    },
-    cut: () => wire.cut(),
-    mend: () => wire.mend(),
-    close: async () => {
-      // On a frozen way nobody says goodbye.
-      if (isCut) wire.cut();
-      await bus.close();
-      await wire.close();
-    },
-  };
+  return wired(bus, wire, telemetry);
 }
 
 export function throughWire(connectionString: string, port: number): string {
