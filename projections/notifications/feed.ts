@@ -193,7 +193,7 @@ export class Feed {
         void this.#join(follower);
       }
       const tookMs = clock.now() - startMs;
-      if (tookMs > 0) await clock.sleep(Math.min(tookMs, limits.feedPauseMsMax), signal);
+      if (tookMs > 0) await clock.sleep(Math.min(tookMs / 2, limits.feedPauseMsMax), signal);
     }
   }
 
