@@ -126,6 +126,40 @@ export const errorCatalogue = {
     503,
     'As many follow the feed of this node as limits allow. Try again later, or another node.',
   ),
+  POSITION_NOT_REACHED: retry(
+    503,
+    'Graph or index have not come to the position of atLeast in time. Ask again, or ask without it.',
+  ),
+  // The models
+  EMBEDDER_UNAVAILABLE: retry(
+    503,
+    'The embedding model did not answer, or limits our rate. Search by words goes on without it.',
+  ),
+  EMBEDDER_REFUSED: terminal(
+    502,
+    'The embedding endpoint refuses us. Check EMBEDDINGS_URL, its key and its model.',
+  ),
+  EMBEDDER_MISMATCH: terminal(
+    502,
+    'The embedding model does not give what is configured. Check EMBEDDINGS_MODEL and EMBEDDINGS_DIMENSIONS.',
+  ),
+  TEXT_UNEMBEDDABLE: terminal(
+    422,
+    'The embedding model refuses this text. It is found by its words alone.',
+  ),
+  VECTORS_UNSUPPORTED: terminal(
+    500,
+    'This PostgreSQL has no pgvector. Install the extension, or set EMBEDDINGS=off.',
+  ),
+  CHAT_UNAVAILABLE: retry(503, 'The language model did not answer, or broke off. Ask again.'),
+  CHAT_REFUSED: terminal(
+    502,
+    'The chat endpoint refuses us. Check CHAT_URL, its key and its model.',
+  ),
+  CHAT_UNCONFIGURED: terminal(
+    409,
+    'No language model is configured. Set CHAT_URL, or ask without an answer.',
+  ),
   // Starting
   CONFIG_INVALID: terminal(
     500,

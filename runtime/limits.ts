@@ -5,6 +5,7 @@
  */
 import { actorLimits } from './limits/actor.ts';
 import { busLimits } from './limits/bus.ts';
+import { embeddingLimits } from './limits/embedding.ts';
 import { httpLimits } from './limits/http.ts';
 import { logLimits } from './limits/log.ts';
 import { messageLimits } from './limits/message.ts';
@@ -23,6 +24,7 @@ export const limits = {
   ...sourceLimits,
   ...httpLimits,
   ...queryLimits,
+  ...embeddingLimits,
 } as const;
 
 /** The same bounds as plain numbers, so that a test can hold a runtime to smaller ones. */
