@@ -25,6 +25,8 @@ import type { NodeSurroundings } from './surroundings.ts';
 
 export interface OpenedBus {
   readonly bus: Bus;
+  /** Whether a message is handled when `publish` resolves; a broker has only stored it by then. */
+  readonly isHandledWhenPublished: boolean;
   /** What follows the log on behalf of the bus's other readers. */
   readonly projections: readonly HostedProjection[];
   /** Hangs up. Call when nothing is consumed or published any more. */
@@ -48,12 +50,12 @@ export async function openBus(parts: Parts): Promise<OpenedBus> {
       access: redisAccess(config.redis),
       prefix: config.redis.channelPrefix,
     });
-    return { bus, projections: [], close: () => bus.close() };
+    return { bus, isHandledWhenPublished: false, projections: [], close: () => bus.close() };
   }
   const access = accessIn(config);
   if (access === null) {
     const bus = new InProcessBus({ log, ...surroundings });
-    return { bus, projections: [], close: async () => undefined };
+    return { bus, isHandledWhenPublished: true, projections: [], close: async () => undefined };
   }
   const { topicName, subscriptionName, outboundTopicName } = config.serviceBus;
   const { openOutboundTopic, openServiceBus } = await import('#adapters/service-bus');
@@ -71,7 +73,12 @@ export async function openBus(parts: Parts): Promise<OpenedBus> {
     projections.push(host(outboundProjection, generations));
   }
   const opened = opening.move();
-  return { bus, projections, close: () => opened.disposeAsync() };
+  return {
+    bus,
+    isHandledWhenPublished: false,
+    projections,
+    close: () => opened.disposeAsync(),
+  };
 }
 
 /** Null where no Service Bus is named. */

@@ -16,6 +16,12 @@ import {
   parseConnections,
 } from '#adapters/atlassian';
 import { RuntimeError } from '#runtime';
+import {
+  chatIn,
+  type EmbeddingsSettings,
+  type EndpointSettings,
+  embeddingsIn,
+} from './models-settings.ts';
 import { type Environment, Reading } from './reading.ts';
 import { hasRedis, type RedisSettings, redisIn } from './redis-settings.ts';
 import type { Secret } from './secret.ts';
@@ -58,6 +64,9 @@ export interface Config extends Place {
     readonly container: string;
   };
   readonly redis: RedisSettings;
+  readonly embeddings: EmbeddingsSettings;
+  /** Absent: no language model writes answers. */
+  readonly chat?: EndpointSettings;
   /** What the operator should know before the node serves; one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -121,6 +130,8 @@ export function readConfig(env: Environment = environment()): Config {
   }
   const redis = redisIn(reading);
   const messageBus = messageBusIn(reading, serviceBus, redis);
+  const embeddings = embeddingsIn(reading);
+  const chat = chatIn(reading);
   const connections = connectionsIn(reading, place);
   reading.finish();
   return Object.freeze({
@@ -135,6 +146,8 @@ export function readConfig(env: Environment = environment()): Config {
     ...(messageBus && { messageBus }),
     blobs,
     redis,
+    embeddings,
+    ...(chat && { chat }),
     warnings: reading.warnings,
   });
 }

@@ -7,10 +7,12 @@
  * Opened from left to right and closed the other way round, the log last. Where a part cannot be opened,
  * what was opened before it is closed again.
  */
+import { statfs } from 'node:fs/promises';
 import { contracts, entity, relationship } from '#actors';
 import { pageReaderOf } from '#adapters/atlassian';
 import type { Backend } from '#adapters/http';
 import { openPglite, openPostgres } from '#adapters/postgres';
+import type { RedisInfo } from '#adapters/redis';
 import {
   CachedReads,
   Checkpoint,
@@ -40,10 +42,17 @@ import type { Config } from './config.ts';
 import { readModelsIn } from './data-folder.ts';
 import { openLog } from './log.ts';
 import { foldedCharsMax } from './memory.ts';
+import { openRetrieval } from './retrieval.ts';
 import { openSharing } from './sharing.ts';
 import type { NodeSurroundings } from './surroundings.ts';
+import { ToldBus } from './told-bus.ts';
 
 export interface Node extends Backend {
+  readonly runtime: Runtime;
+  /** How Redis stands; absent without one. */
+  readonly redis?: () => Promise<RedisInfo>;
+  /** How far the embedding index is behind; absent without one. */
+  readonly indexStanding?: () => Promise<{ readonly pending: number; readonly failed: number }>;
   /** Where other services of this process tell what their sessions wait for. */
   readonly broadcast: Broadcast;
   /** Takes nothing new, and finishes what is in flight; false where it took too long. */
@@ -63,21 +72,30 @@ type NodeConfig = Pick<
   | 'messageBus'
   | 'redis'
   | 'blobs'
+  | 'embeddings'
+  | 'chat'
 >;
 
 /**
  * Opens a node; it takes messages when this resolves. Rejects with DATA_FOLDER_IN_USE, DATA_CORRUPT,
- * DATA_FORMAT_NEWER, LOG_UNAVAILABLE, LOG_REFUSED, LOG_FULL, BUS_REFUSED, BUS_UNAVAILABLE or CONFIG_INVALID.
+ * DATA_FORMAT_NEWER, LOG_UNAVAILABLE, LOG_REFUSED, LOG_FULL, BUS_REFUSED, BUS_UNAVAILABLE, VECTORS_UNSUPPORTED
+ * or CONFIG_INVALID.
  */
 export async function openNode(config: NodeConfig, surroundings: NodeSurroundings): Promise<Node> {
   await using opening = new AsyncDisposableStack();
-  const { log, snapshots } = await openLog(config);
+  const { log, snapshots } = await openLog(config, surroundings.telemetry);
   opening.defer(() => log.close());
   const readStore = await openReadStore(config);
   opening.defer(() => readStore.close());
 
-  const { bus, projections, close } = await openBus({ config, log, readStore, surroundings });
+  const {
+    bus: inner,
+    isHandledWhenPublished,
+    projections,
+    close,
+  } = await openBus({ config, log, readStore, surroundings });
   opening.defer(close);
+  const bus = new ToldBus(inner, surroundings);
   const sources = new AbortController();
   const sharing = await openSharing({
     config,
@@ -88,6 +106,14 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
     signal: sources.signal,
   });
   opening.defer(() => sharing.close());
+  const { index, ...found } = await openRetrieval({
+    config,
+    surroundings,
+    log,
+    readStore,
+    progress: (name) => runtime.projector(name).progress,
+  });
+  opening.defer(() => found.close());
   const runtime: Runtime = new Runtime({
     ...surroundings,
     log,
@@ -100,6 +126,7 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
       ...projectionsOf({ config, surroundings, bus, readStore, signal: sources.signal }),
       ...projections,
       ...sharing.projections,
+      ...found.projections,
     ],
   });
   const projector = runtime.projector(graphProjection.name);
@@ -110,11 +137,12 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
     log,
     store: readStore,
     progress: projector.progress,
-    queryResultTopic: 'query-results',
+    queryResultTopic,
     limits,
   });
   opening.defer(() => feed.stop());
   await runtime.start();
+  index?.start();
 
   const opened = opening.move();
   return {
@@ -131,19 +159,33 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
       generation: () => (feed.position < projector.progress.position ? null : projector.generation),
     }),
     feed,
+    retrieval: found.retrieval,
+    index,
+    chat: found.chat,
+    ...(found.indexStanding && { indexStanding: found.indexStanding }),
+    isHandledWhenPublished,
     broadcast: sharing.broadcast,
+    queryResultTopic,
+    ...(sharing.redis && { redis: sharing.redis }),
     history: new GraphHistory({ log, store: readStore, clock: surroundings.clock }),
     connections: config.connections,
     telemetry: surroundings.telemetry,
+    diskFreeBytes: async () => {
+      const { bavail, bsize } = await statfs(config.dataDir);
+      return bavail * bsize;
+    },
     drain: async () => {
       sources.abort();
       const isDrained = await runtime.stop();
-      await feed.stop();
+      await Promise.all([feed.stop(), index?.stop()]);
       return isDrained;
     },
     close: () => opened.disposeAsync(),
   };
 }
+
+/** Where query results are told; with the tenant it names a channel. */
+const queryResultTopic = 'query-results';
 
 async function openReadStore({ databaseUrl, dataDir }: NodeConfig): Promise<ReadStore> {
   if (databaseUrl !== undefined) return openPostgres({ url: databaseUrl.reveal() });

@@ -16,6 +16,10 @@ export class Reading {
     this.#env = env;
   }
 
+  isSet(name: string): boolean {
+    return (this.#env[name] ?? '').trim() !== '';
+  }
+
   /** A variable as `parse` reads it; undefined where it is absent, or wrong (and then noted). */
   take<T>(name: string, allowed: string, parse: (text: string) => T | undefined): T | undefined {
     const text = this.#env[name]?.trim();

@@ -10,10 +10,12 @@
 import { type HttpServer, openHttp } from '#adapters/http';
 import { systemClock, systemIds } from '#adapters/system';
 import { errorCatalogue, type RuntimeError, toRuntimeError } from '#runtime';
-import { type Config, readConfig } from './config.ts';
+import { type Config, environment, readConfig } from './config.ts';
 import { createLogger, LoggedTelemetry } from './logging.ts';
 import { type Node, openNode } from './node.ts';
+import { redactionOf, secretsIn } from './redaction.ts';
 import type { NodeSurroundings } from './surroundings.ts';
+import { openTelemetry } from './telemetry.ts';
 import { version } from './version.ts';
 
 /** Serves until a signal ends it; then, or after a failure, the process ends. */
@@ -28,7 +30,7 @@ export async function serve(): Promise<void> {
 }
 
 async function run(config: Config): Promise<void> {
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, redactionOf(secretsIn(config)));
   const signalled = firstSignal();
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'an error that nobody expected');
@@ -40,11 +42,18 @@ async function run(config: Config): Promise<void> {
   logger.info({ ...shown, connections: [...connections.keys()], version }, 'starting');
 
   const around = { clock: systemClock, ids: systemIds };
-  const http = await openHttp({ ...around, logger, version });
-  const { node, url } = await opened(http, config, {
+  const logged = new LoggedTelemetry(logger, around.clock);
+  const telemetry = await openTelemetry({
     ...around,
-    telemetry: new LoggedTelemetry(logger, around.clock),
+    config,
+    logged,
+    version,
+    environment: environment(),
   });
+  const { exposition } = telemetry;
+  const http = await openHttp({ ...around, logger, version, telemetry, exposition });
+  const { node, url } = await opened(http, config, { ...around, telemetry });
+  telemetry.observe(node);
   http.gate.open(node);
   process.stdout.write(`CogniSync ${version} is ready at ${url} (try ${url}/docs)\n`);
 
@@ -56,6 +65,7 @@ async function run(config: Config): Promise<void> {
   if (!isDrained) logger.warn('some messages were still in flight; their senders heard no answer');
   await http.close();
   await node.close();
+  await telemetry.close();
   logger.info('stopped');
 }
 

@@ -5,6 +5,7 @@
  * With Redis comes the process manager that tells other services what changed.
  */
 import { MemoryBroadcast, MemoryCache } from '#adapters/memory';
+import type { RedisInfo } from '#adapters/redis';
 import { Checkpoint, notificationsProjection, tellingNotifications } from '#projections';
 import {
   type Broadcast,
@@ -35,6 +36,8 @@ export interface Sharing {
   readonly broadcast: Broadcast;
   readonly cache: Cache;
   readonly projections: readonly HostedProjection[];
+  /** How Redis stands; absent without one. Rejects with REDIS_UNAVAILABLE. */
+  readonly redis?: () => Promise<RedisInfo>;
   close(): Promise<void>;
 }
 
@@ -58,7 +61,9 @@ function inProcess({ surroundings }: SharingOptions): Sharing {
 
 async function inRedis({ config, surroundings, ...options }: SharingOptions): Promise<Sharing> {
   const { redis } = config;
-  const { RedisBroadcast, RedisCache, RedisConnection } = await import('#adapters/redis');
+  const { RedisBroadcast, RedisCache, RedisConnection, redisInfo } = await import(
+    '#adapters/redis'
+  );
   const around = { ...surroundings, limits, prefix: redis.channelPrefix };
   const connection = new RedisConnection({
     ...around,
@@ -81,6 +86,7 @@ async function inRedis({ config, surroundings, ...options }: SharingOptions): Pr
     broadcast,
     cache,
     projections: [host(notificationsProjection, telling)],
+    redis: () => redisInfo(connection),
     close: async () => {
       await Promise.all([broadcast.close(), cache.close()]);
       connection.close();

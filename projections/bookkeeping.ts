@@ -29,8 +29,12 @@ const statements = [
      END IF;
    END $$`,
   'CREATE SEQUENCE IF NOT EXISTS cognisync.generation_number AS integer',
-  `CREATE UNIQUE INDEX IF NOT EXISTS generation_live
-     ON cognisync.generation (projection) WHERE is_live`,
+  // So would CREATE INDEX IF NOT EXISTS, and somebody who holds its rows could wait for us, as we for them.
+  `DO $$ BEGIN
+     IF to_regclass('cognisync.generation_live') IS NULL THEN
+       CREATE UNIQUE INDEX generation_live ON cognisync.generation (projection) WHERE is_live;
+     END IF;
+   END $$`,
   `CREATE TABLE IF NOT EXISTS cognisync.checkpoint (
      name     text PRIMARY KEY,
      position bigint NOT NULL)`,

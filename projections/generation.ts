@@ -16,7 +16,9 @@ import {
   type GenerationState,
   type GenerationStatus,
   type Generations,
+  type JointPromotionOptions,
   limits,
+  type PromotionOptions,
   type Queryable,
   type ReadStore,
   RuntimeError,
@@ -28,7 +30,7 @@ import { BuildingSink } from './building.ts';
 import type { Plan } from './plan.ts';
 import { dropKeys, makeSchema, renameSchema, schemaOf, showSchema } from './schema.ts';
 import { SettledSink, type StoredSink } from './sink.ts';
-import { swapped } from './swap.ts';
+import { promoteTogether, StoredPromotion } from './swap.ts';
 
 interface GenerationRow extends GenerationStatus, Record<string, unknown> {
   /** Rows may be there of events up to here. */
@@ -55,14 +57,15 @@ export class StoredGenerations<Change> implements Generations<Change> {
 
   /** Throws DATA_FORMAT_NEWER where a newer version of this code built the live one. */
   async live(): Promise<{ readonly sink: Sink<Change>; readonly version: number }> {
-    const { number, version } = await this.#patiently((tx) => this.#liveOrNew(tx));
+    const { number, version, hasLeftovers } = await this.#patiently((tx) => this.#liveOrNew(tx));
     if (version > this.#plan.version) {
       throw new RuntimeError(
         'DATA_FORMAT_NEWER',
         `${this.#plan.name} was built by version ${version}; this is version ${this.#plan.version}`,
       );
     }
-    const lock = await this.#store.lock(this.#lockName);
+    // Only then, as a rebuild that finds the lock taken gives up.
+    const lock = hasLeftovers ? await this.#store.lock(this.#lockName) : null;
     if (lock !== null) {
       await this.#dropLeftovers((row) => !this.#isResumable(row)).finally(() => lock.release());
     }
@@ -80,21 +83,32 @@ export class StoredGenerations<Change> implements Generations<Change> {
     });
   }
 
-  async complete(sink: Sink<Change>): Promise<void> {
-    const held = this.#mine(sink);
-    if (held instanceof BuildingSink) await held.ready();
+  /** `signal` is for those that wait for more than the store. */
+  async complete(sink: Sink<Change>, _signal?: AbortSignal): Promise<void> {
+    await readied(this.#mine(sink));
   }
 
-  async promote(sink: Sink<Change>, { keepsOld = false } = {}): Promise<void> {
+  async promote(
+    sink: Sink<Change>,
+    { beside = [], ...options }: JointPromotionOptions = {},
+  ): Promise<void> {
+    await promoteTogether(this.promotion(sink, options), beside);
+  }
+
+  promotion(sink: Sink<Change>, { keepsOld = false }: PromotionOptions = {}): StoredPromotion {
     const held = this.#mine(sink);
-    if (held instanceof BuildingSink) await held.ready();
-    await swapped(this.#store, (tx) => this.#swap(tx, sink.generation, keepsOld));
-    try {
-      await this.#dropLeftovers(() => true);
-    } catch {
-      // It is live all the same; `live` drops what was replaced.
-    }
-    await this.#release(sink);
+    return new StoredPromotion(this.#plan.name, this.#store, {
+      ready: () => readied(held),
+      swap: (tx) => this.#swap(tx, held.generation, keepsOld),
+      settle: async () => {
+        try {
+          await this.#dropLeftovers(() => true);
+        } catch {
+          // It is live all the same; `live` drops what was replaced.
+        }
+        await this.#release(held);
+      },
+    });
   }
 
   async leave(sink: Sink<Change>): Promise<void> {
@@ -172,15 +186,19 @@ export class StoredGenerations<Change> implements Generations<Change> {
     return version === this.#plan.version && position > 0;
   }
 
-  async #liveOrNew(tx: Queryable): Promise<{ number: number; version: number }> {
+  async #liveOrNew(
+    tx: Queryable,
+  ): Promise<{ number: number; version: number; hasLeftovers: boolean }> {
     await ensureBookkeeping(tx);
-    const live = (await this.#rows(tx)).find(({ state }) => state === 'live');
-    if (live !== undefined) return live;
+    const rows = await this.#rows(tx);
+    const hasLeftovers = rows.some((row) => row.state === 'building' && !this.#isResumable(row));
+    const live = rows.find(({ state }) => state === 'live');
+    if (live !== undefined) return { ...live, hasLeftovers };
     const number = await this.#make(tx, 'live');
     const schema = schemaOf(this.#plan, number);
     for (const statement of this.#plan.indexes(schema)) await tx.query(statement);
     await showSchema(tx, this.#plan, schema);
-    return { number, version: this.#plan.version };
+    return { number, version: this.#plan.version, hasLeftovers };
   }
 
   async #resumeOrNew(tx: Queryable): Promise<{ number: number; position: number }> {
@@ -282,4 +300,8 @@ export class StoredGenerations<Change> implements Generations<Change> {
   #patiently<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     return this.#store.transaction(work, { isPatient: true });
   }
+}
+
+async function readied<Change>(sink: Sink<Change>): Promise<void> {
+  if (sink instanceof BuildingSink) await sink.ready();
 }

@@ -1,6 +1,21 @@
 /** The door of the projections: what follows from events, and the queries on what they wrote. */
 export { Checkpoint } from './checkpoint.ts';
 export { Effects, effectOf, type KeyedRow, keyOf, patchedRow, type RowChange } from './effect.ts';
+export type { DocumentChange, DocumentRow } from './embeddings/change.ts';
+export { type Chunk, chunkIdOf, chunksOf } from './embeddings/chunk.ts';
+export { Filler, type FillerOptions } from './embeddings/filler.ts';
+export { type EmbeddingsGenerations, embeddingsGenerations } from './embeddings/generations.ts';
+export { Indexer, type IndexerOptions } from './embeddings/indexer.ts';
+export { passagesOf } from './embeddings/passage.ts';
+export { ensurePgvector } from './embeddings/pgvector.ts';
+export { embeddingsPlan, indexViews } from './embeddings/plan.ts';
+export { embeddingsProjection } from './embeddings/projection.ts';
+export {
+  type IndexedChunk,
+  IndexQueries,
+  type IndexStanding,
+  type Passage,
+} from './embeddings/queries.ts';
 export { StoredGenerations } from './generation.ts';
 export type { Entity, Page, PageRequest, Relationship } from './graph/answer.ts';
 export { CachedReads } from './graph/cached-reads.ts';
@@ -35,6 +50,7 @@ export {
 } from './notifications/generations.ts';
 export {
   type FeedMessage,
+  isQueryResult,
   type Notification,
   notificationSchemas,
   type QueryResult,
@@ -45,4 +61,18 @@ export { outboundGenerations } from './outbound/generations.ts';
 export type { OutboundMessage, PublishOutbound } from './outbound/message.ts';
 export { outboundProjection } from './outbound/projection.ts';
 export type { Fold, Plan } from './plan.ts';
+export type {
+  Citation,
+  ContextAnswer,
+  Hit,
+  HitPassage,
+  Positions,
+  Provenance,
+  SearchAnswer,
+  VectorsUse,
+} from './retrieval/answer.ts';
+export { labelOf, urlOf } from './retrieval/heading.ts';
+export { promptOf } from './retrieval/prompt.ts';
+export { type QueryRequest, type RetrievalRequest, retrievalModes } from './retrieval/request.ts';
+export { Retrieval, type RetrievalOptions } from './retrieval/retrieval.ts';
 export { copyRows } from './table.ts';

@@ -30,7 +30,10 @@ export interface Plan<Change> {
   indexes(schema: string): readonly string[];
   /** What readers see: view name → its SELECT. */
   views(schema: string): Readonly<Record<string, string>>;
-  /** All its tables, and what a digest covers: → columns as SQL expressions. Keys need not be named. */
+  /**
+   * All tables that changes are written to, and what a digest covers: → columns as SQL expressions. Keys
+   * need not be named.
+   */
   readonly digested: Readonly<Record<string, readonly string[]>>;
   fold(): Fold<Change>;
   /**

@@ -15,6 +15,8 @@ export interface Column {
   readonly field: string;
   readonly name: string;
   readonly type: string;
+  /** SQL on row `t` that is there: where it holds, the row keeps its value. */
+  readonly keptWhere?: string;
 }
 
 /** A table keyed (tenant_id, id). */
@@ -173,8 +175,8 @@ function dropSql(target: string): string {
 function putSql(target: string, { columns }: Table): string {
   const names = columns.map(({ name }) => name).join(', ');
   const fields = columns.map(({ field }) => `r."${field}"`).join(', ');
-  const updates = columns.slice(2).map(({ name }) => `${name} = excluded.${name}`);
-  return `INSERT INTO ${target} (${names})
+  const updates = columns.slice(2).map((column) => updateOf(column, `excluded.${column.name}`));
+  return `INSERT INTO ${target} AS t (${names})
     SELECT ${fields} FROM jsonb_to_recordset($1::jsonb) AS r(${recordOf(columns)})
     ON CONFLICT (tenant_id, id) DO UPDATE SET ${updates.join(', ')}`;
 }
@@ -183,11 +185,16 @@ function patchSql(target: string, { columns }: Table): string {
   const patched = columns.filter(({ name }) => name !== 'properties');
   const updates = patched
     .slice(2)
-    .map(({ field, name }) => `${name} = coalesce(r."${field}", t.${name})`);
+    .map((column) => updateOf(column, `coalesce(r."${column.field}", t.${column.name})`));
   return `UPDATE ${target} t
     SET properties = (t.properties - r.unset) || r.set, ${updates.join(', ')}
     FROM jsonb_to_recordset($1::jsonb)
       AS r(${recordOf(patched)}, set jsonb, unset text[]) ${keyed}`;
+}
+
+function updateOf({ name, keptWhere }: Column, value: string): string {
+  if (keptWhere === undefined) return `${name} = ${value}`;
+  return `${name} = CASE WHEN ${keptWhere} THEN t.${name} ELSE ${value} END`;
 }
 
 function recordOf(columns: readonly Column[]): string {

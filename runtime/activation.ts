@@ -63,6 +63,11 @@ export class Activation implements Linked<Activation> {
     return !this.#isBusy;
   }
 
+  /** Messages in its mailbox, without those of the turn under way. */
+  get waitingMessages(): number {
+    return this.#mailbox.length;
+  }
+
   /**
    * Queues a message at once and resolves with the number of its events when they are durable.
    * Rejects with BUS_SATURATED (the mailbox is full), a terminal error of the decision, or a
@@ -106,6 +111,7 @@ export class Activation implements Linked<Activation> {
       const turn = this.#decide(standing, taken);
       if (turn.events.length === 0) return settle(taken, turn);
 
+      const startedMs = clock.now();
       const result = await this.#append(standing, turn, taken);
       if (result === 'isolated') return;
       if (result.kind !== 'conflict') {
@@ -115,6 +121,7 @@ export class Activation implements Linked<Activation> {
           stream: this.stream,
           messages: taken.length,
           events: turn.events.length,
+          ms: clock.now() - startedMs,
         });
         settle(taken, turn);
         return this.#snapshotWhenDue();

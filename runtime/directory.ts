@@ -26,6 +26,13 @@ export class Directory {
     return this.#awake.size;
   }
 
+  /** How many messages wait in their mailboxes; counted by looking at each. */
+  get waitingMessages(): number {
+    let waiting = 0;
+    for (const activation of this.#awake.values()) waiting += activation.waitingMessages;
+    return waiting;
+  }
+
   /**
    * Hands a message to its actor, in the order of calls for any one actor. Resolves with the number of
    * its events when they are durable; rejects as `Activation.deliver`.

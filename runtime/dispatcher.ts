@@ -12,17 +12,23 @@ import type { Contracts } from './actor.ts';
 import type { Directory } from './directory.ts';
 import { type RuntimeError, toRuntimeError } from './errors.ts';
 import type { Delivery } from './ports/bus.ts';
+import type { Clock } from './ports/clock.ts';
 import type { Telemetry } from './ports/telemetry.ts';
+
+interface Surroundings {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
 
 export class Dispatcher {
   readonly #contracts: Contracts;
   readonly #directory: Directory;
-  readonly #telemetry: Telemetry;
+  readonly #around: Surroundings;
 
-  constructor(contracts: Contracts, directory: Directory, telemetry: Telemetry) {
+  constructor(contracts: Contracts, directory: Directory, around: Surroundings) {
     this.#contracts = contracts;
     this.#directory = directory;
-    this.#telemetry = telemetry;
+    this.#around = around;
   }
 
   /**
@@ -31,6 +37,8 @@ export class Dispatcher {
    * the bus then delivers again.
    */
   handle(delivery: Delivery): Promise<void> {
+    const { clock, telemetry } = this.#around;
+    const startedMs = clock.now();
     let decided: Promise<number>;
     let messageType = '';
     try {
@@ -38,26 +46,32 @@ export class Dispatcher {
       messageType = routed.envelope.messageType;
       decided = this.#directory.deliver(routed);
     } catch (thrown) {
-      return this.#refuse(delivery, toRuntimeError(thrown));
+      return this.#refuse(delivery, toRuntimeError(thrown), { messageType, startedMs });
     }
     return decided.then(
       (events) => {
-        this.#telemetry.record({ name: 'message-completed', messageType, events });
+        const ms = clock.now() - startedMs;
+        telemetry.record({ name: 'message-completed', messageType, events, ms });
         return delivery.complete();
       },
-      (thrown) => this.#refuse(delivery, toRuntimeError(thrown)),
+      (thrown) => this.#refuse(delivery, toRuntimeError(thrown), { messageType, startedMs }),
     );
   }
 
-  async #refuse(delivery: Delivery, error: RuntimeError): Promise<void> {
+  async #refuse(
+    delivery: Delivery,
+    { code, message: detail, retryable }: RuntimeError,
+    { messageType, startedMs }: { readonly messageType: string; readonly startedMs: number },
+  ): Promise<void> {
+    const { clock, telemetry } = this.#around;
     const { messageId } = delivery.message;
-    const reason = { code: error.code, detail: error.message };
-    if (error.retryable) {
-      this.#telemetry.record({ name: 'message-abandoned', messageId, code: error.code });
-      await delivery.abandon(reason);
+    const what = { messageId, messageType, code, ms: clock.now() - startedMs };
+    if (retryable) {
+      telemetry.record({ name: 'message-abandoned', ...what });
+      await delivery.abandon({ code, detail });
     } else {
-      await delivery.deadLetter(reason);
-      this.#telemetry.record({ name: 'message-dead-lettered', messageId, code: error.code });
+      await delivery.deadLetter({ code, detail });
+      telemetry.record({ name: 'message-dead-lettered', ...what });
     }
   }
 }

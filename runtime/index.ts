@@ -1,5 +1,7 @@
 /** The door of the frame: everything that other rooms may use. */
 export * from './actor.ts';
+export type { RebuildStatus } from './build.ts';
+export { abortable } from './core/abortable.ts';
 export { isBlobName } from './core/blob-name.ts';
 export { isCalendarDay } from './core/calendar.ts';
 export { channelText } from './core/channel.ts';
@@ -10,6 +12,7 @@ export { type Found, Loads } from './core/loads.ts';
 export { type Linked, Recency } from './core/recency.ts';
 export type { Difference, Rehearsable } from './core/rehearsal.ts';
 export { backoffMs } from './core/retry.ts';
+export { retryAfterMs } from './core/retry-after.ts';
 export { sameJson } from './core/same-json.ts';
 export { shardOf } from './core/shard.ts';
 export * from './core/step.ts';
@@ -37,7 +40,7 @@ export type * from './ports/telemetry.ts';
 export { Progress } from './progress.ts';
 export * from './projection.ts';
 export type { ProjectionStatus, Projector } from './projector.ts';
-export type { RebuildOptions, RebuildStatus, Verification } from './rebuild.ts';
+export type { RebuildOptions, Verification } from './rebuild.ts';
 export { type Rehearsed, rehearse } from './rehearse.ts';
 export { copyDiverged, replicaOf } from './replica.ts';
 export { type Retrying, retrying } from './retrying.ts';

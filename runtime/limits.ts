@@ -13,6 +13,7 @@ import { queryLimits } from './limits/query.ts';
 import { readStoreLimits } from './limits/read-store.ts';
 import { redisLimits } from './limits/redis.ts';
 import { sourceLimits } from './limits/source.ts';
+import { telemetryLimits } from './limits/telemetry.ts';
 
 export const limits = {
   ...messageLimits,
@@ -25,6 +26,7 @@ export const limits = {
   ...httpLimits,
   ...queryLimits,
   ...embeddingLimits,
+  ...telemetryLimits,
 } as const;
 
 /** The same bounds as plain numbers, so that a test can hold a runtime to smaller ones. */
@@ -40,7 +42,8 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.turnMessagesMax <= limits.groupCommitEventsMax, 'a turn fits into one group commit'],
   [limits.eventBytesMax <= limits.subscriptionBatchCharsMax, 'a batch holds the largest event'],
   [limits.messageBytesMax <= limits.httpBodiesBytesMax, 'the largest body may come in'],
-  [limits.idCharsMax * 9 < limits.httpHeaderBytesMax, 'any id fits into a URL'],
+  [limits.idCharsMax < limits.chunkIdCharsMax, 'a chunk has a longer name than its entity'],
+  [limits.chunkIdCharsMax * 9 < limits.httpHeaderBytesMax, 'any id fits into a URL'],
   [limits.inFlightMessagesMax <= limits.activeActorsMax, 'every message in flight has its actor'],
   [limits.shardsHeldMax >= limits.shards, 'one node alone can hold every shard'],
   [limits.shardMessagesMax <= limits.mailboxMessagesMax, 'a shard in hand fits into one mailbox'],
@@ -55,6 +58,10 @@ const relations: readonly (readonly [boolean, string])[] = [
   ],
   [limits.cacheWaitMs < limits.cacheLeaseMs, 'who waits for a load gives up before its lease ends'],
   [limits.pageItemsDefault <= limits.pageItemsMax, 'the default page is a legal page'],
+  [
+    limits.embedSuspectAfter < limits.embedBreakerFailuresMax,
+    'a text is suspected before its model is left alone',
+  ],
   [limits.foldedCharsMin <= limits.foldedCharsMax, 'the least fold is a legal fold'],
   [limits.loadStatementsMax < limits.readConnectionsMax, 'a load leaves connections to readers'],
   [limits.feedFollowersMax * 2 < limits.httpConnectionsMax, 'others connect beside the feed'],

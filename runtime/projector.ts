@@ -5,6 +5,7 @@
  * only one applies. I7: a projection that fails stops or waits alone. Where it stands is a value
  * (`core/catch-up.ts`); this file only does what that value says.
  */
+import type { BuildSource, RebuildStatus } from './build.ts';
 import { applied, atPosition, type CatchUp, failed, rateAt } from './core/catch-up.ts';
 import { backoffMs } from './core/retry.ts';
 import { RuntimeError, toRuntimeError } from './errors.ts';
@@ -14,7 +15,7 @@ import type { GenerationStatus, Generations } from './ports/sink.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { Progress } from './progress.ts';
 import type { Projection } from './projection.ts';
-import { Rebuild, type RebuildOptions, type RebuildStatus, type Verification } from './rebuild.ts';
+import { type RebuildOptions, renew, switchBack, type Verification, verify } from './rebuild.ts';
 import type { Retrying } from './retrying.ts';
 
 /** What every projector of a runtime shares. */
@@ -40,6 +41,11 @@ export interface ProjectionStatus {
   readonly rebuild: RebuildStatus | null;
 }
 
+export interface Company {
+  /** Other projections of the same runtime, to change in the same transaction. */
+  readonly beside?: readonly Projector[];
+}
+
 /** A checkpoint that only skips events nobody wants is stored this many positions late at most. */
 const unstoredPositionsMax = 10_000;
 
@@ -54,7 +60,7 @@ export class Projector<Change = unknown> {
   #generation: number | null = null;
   #following: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
   #build: { readonly ended: Promise<unknown>; readonly abort: AbortController } | null = null;
-  #rebuild: Rebuild<Change> | null = null;
+  #rebuild: RebuildStatus | null = null;
 
   constructor(
     projection: Projection<Change>,
@@ -95,7 +101,7 @@ export class Projector<Change = unknown> {
       lag: Math.max(0, head - (state?.position ?? 0)),
       eventsPerSecond: state === null ? 0 : rateAt(state, this.#around.clock.now()),
       error: error === null ? null : { code: error.code, message: error.message },
-      rebuild: this.#rebuild?.status ?? null,
+      rebuild: this.#rebuild,
     };
   }
 
@@ -114,22 +120,31 @@ export class Projector<Change = unknown> {
 
   /**
    * Builds a new generation from history beside the live one, or goes on with one that was cut off, then
-   * takes the live one's place. Readers see the old one until then. Rejects with PROJECTION_BUSY while
-   * another rebuild, switch or verification runs.
+   * takes the live one's place. Readers see the old one until then. Those `beside` it are rebuilt, too,
+   * and all change in one transaction at one position, or none does. Rejects with PROJECTION_BUSY while
+   * another rebuild, switch or verification of one of them runs, with REQUEST_INVALID where one has no
+   * rows; then nothing has begun.
    */
-  rebuild(options: RebuildOptions = {}): Promise<void> {
-    return this.#exclusively((signal) =>
-      this.#renew(signal, (work) => this.#whilePaused(work), options),
+  rebuild({ beside = [], ...options }: RebuildOptions & Company = {}): Promise<void> {
+    const all = this.#with(beside);
+    return Projector.#exclusively(all, (signal) =>
+      Projector.#changing(all, (sources) =>
+        renew(sources, signal, (work) => Projector.#whilePaused(all, work), options),
+      ),
     );
   }
 
   /**
-   * Makes the kept generation live again, brought up to date, and keeps the one that was. Rejects with
-   * GENERATION_UNKNOWN, PROJECTION_OUTDATED, CHECKPOINT_AHEAD, or PROJECTION_BUSY as `rebuild` does.
+   * Makes the kept generation live again, brought up to date, and keeps the one that was; those `beside`
+   * it as with `rebuild`. Rejects with GENERATION_UNKNOWN, PROJECTION_OUTDATED, CHECKPOINT_AHEAD, or
+   * PROJECTION_BUSY as `rebuild` does.
    */
-  switchBack(): Promise<void> {
-    return this.#exclusively((signal) =>
-      this.#changing((rebuild) => rebuild.switchBack(signal, (work) => this.#whilePaused(work))),
+  switchBack({ beside = [] }: Company = {}): Promise<void> {
+    const all = this.#with(beside);
+    return Projector.#exclusively(all, (signal) =>
+      Projector.#changing(all, (sources) =>
+        switchBack(sources, signal, (work) => Projector.#whilePaused(all, work)),
+      ),
     );
   }
 
@@ -138,7 +153,7 @@ export class Projector<Change = unknown> {
    * Rejects with PROJECTION_BUSY while another rebuild, switch or verification runs.
    */
   verify(): Promise<Verification> {
-    return this.#exclusively((signal) => this.#replaying((rebuild) => rebuild.verify(signal)));
+    return Projector.#exclusively([this], (signal) => verify(this.#source(), signal));
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -174,7 +189,7 @@ export class Projector<Change = unknown> {
         this.#state = atPosition(await found.position(), clock.now());
         throw this.#outdated(version);
       }
-      await this.#renew(signal, (work) => work());
+      await this.#rebuildAtStart(signal);
     }
     const { sink } = await this.#generations.live();
     let stored = await sink.position();
@@ -226,36 +241,29 @@ export class Projector<Change = unknown> {
     return events.flatMap((event) => this.#projection.project(this.#around.upcast(event)));
   }
 
-  #renew(
-    signal: AbortSignal,
-    alone: <T>(work: () => Promise<T>) => Promise<T>,
-    options: RebuildOptions = {},
-  ): Promise<void> {
-    return this.#changing((rebuild) => rebuild.renew(signal, alone, options));
+  /** Nobody applies yet, so nobody is to be paused. */
+  async #rebuildAtStart(signal: AbortSignal): Promise<void> {
+    try {
+      await Projector.#changing([this], (sources) => renew(sources, signal, (work) => work()));
+    } finally {
+      this.#rebuild = null;
+    }
   }
 
-  /** Changes the generation that is live; `work` answers where the new one stands. */
-  async #changing(work: (rebuild: Rebuild<Change>) => Promise<number>): Promise<void> {
-    const position = await this.#replaying(work);
-    this.#around.telemetry.record({ name: 'projection-rebuilt', projection: this.name, position });
-  }
-
-  async #replaying<T>(work: (rebuild: Rebuild<Change>) => Promise<T>): Promise<T> {
+  /** What a rebuild reads and writes, and how it shows here. */
+  #source(): BuildSource<Change> {
     const { clock, log } = this.#around;
-    const rebuild = new Rebuild<Change>({
+    return {
       name: this.name,
       filter: this.#projection.filter,
       generations: this.#generations,
       log,
       clock,
       changes: (events) => this.#changes(events),
-    });
-    this.#rebuild = rebuild;
-    try {
-      return await work(rebuild);
-    } finally {
-      this.#rebuild = null;
-    }
+      show: (status) => {
+        this.#rebuild = status;
+      },
+    };
   }
 
   #outdated(version: number): RuntimeError {
@@ -268,27 +276,51 @@ export class Projector<Change = unknown> {
     );
   }
 
-  async #exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.#build !== null) {
-      throw new RuntimeError('PROJECTION_BUSY', `${this.name} is being rebuilt or verified`);
-    }
-    const abort = new AbortController();
-    const ended = work(abort.signal);
-    this.#build = { abort, ended };
-    try {
-      return await ended;
-    } finally {
-      this.#build = null;
+  /** This one and those beside it, each once. */
+  #with(beside: readonly Projector[]): readonly Projector[] {
+    return [...new Set([this as Projector, ...beside])];
+  }
+
+  /** Changes the generations that are live; `work` answers where the new ones stand. */
+  static async #changing(
+    all: readonly Projector[],
+    work: (sources: readonly BuildSource[]) => Promise<number>,
+  ): Promise<void> {
+    const position = await work(all.map((one) => one.#source()));
+    for (const one of all) {
+      one.#around.telemetry.record({ name: 'projection-rebuilt', projection: one.name, position });
     }
   }
 
-  async #whilePaused<T>(work: () => Promise<T>): Promise<T> {
-    const wasFollowing = this.#following !== null;
-    await this.#pause();
+  /** Claims all of them or none. */
+  static async #exclusively<T>(
+    all: readonly Projector[],
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const busy = all.find((one) => one.#build !== null);
+    if (busy !== undefined) {
+      throw new RuntimeError('PROJECTION_BUSY', `${busy.name} is being rebuilt or verified`);
+    }
+    const abort = new AbortController();
+    const ended = work(abort.signal);
+    for (const one of all) one.#build = { abort, ended };
+    try {
+      return await ended;
+    } finally {
+      for (const one of all) {
+        one.#build = null;
+        one.#rebuild = null;
+      }
+    }
+  }
+
+  static async #whilePaused<T>(all: readonly Projector[], work: () => Promise<T>): Promise<T> {
+    const following = all.filter((one) => one.#following !== null);
+    await Promise.all(following.map((one) => one.#pause()));
     try {
       return await work();
     } finally {
-      if (wasFollowing) this.start();
+      for (const one of following) one.start();
     }
   }
 

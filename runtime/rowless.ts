@@ -20,14 +20,16 @@ export function rowless<Change>(
     apply: (batch) => effect.apply(batch),
     checksum: async () => ({ rows: 0, digest: '', position: await effect.position() }),
   };
-  const refuse = async () => {
-    throw new RuntimeError('REQUEST_INVALID', `${name} has no rows to build anew`);
-  };
+  const refused = () => new RuntimeError('REQUEST_INVALID', `${name} has no rows to build anew`);
+  const refuse = () => Promise.reject(refused());
   return {
     live: async () => ({ sink, version }),
     begin: refuse,
     complete: refuse,
     promote: refuse,
+    promotion: () => {
+      throw refused();
+    },
     leave: refuse,
     discard: refuse,
     kept: refuse,

@@ -69,7 +69,7 @@ export class Runtime {
     const { rebuildOnStart = 'auto' } = options;
     const around: Surroundings = { clock, ids, limits: this.#limits, log, snapshots, telemetry };
     this.#directory = new Directory(actors, around);
-    this.#dispatcher = new Dispatcher(contracts, this.#directory, telemetry);
+    this.#dispatcher = new Dispatcher(contracts, this.#directory, around);
     const upcasters = new Map(actors.map(({ kind, upcast }) => [kind, upcast]));
     const upcast = (event: RecordedEvent) =>
       upcasters.get(categoryOf(event.stream))?.(event) ?? event;
@@ -84,6 +84,11 @@ export class Runtime {
   /** How many actors are awake. */
   get activeActors(): number {
     return this.#directory.size;
+  }
+
+  /** How many messages wait in their mailboxes; counted by looking at each actor that is awake. */
+  get waitingMessages(): number {
+    return this.#directory.waitingMessages;
   }
 
   /** Starts the projections, then takes messages. Rejects where the bus can't be consumed. */

@@ -113,6 +113,7 @@ class PageReader implements RowlessSink<PageWanted> {
       await bus.publish(
         messages.map((message) => ({
           messageId: message.messageId,
+          messageType: message.messageType,
           body: JSON.stringify(message),
         })),
       );

@@ -15,7 +15,7 @@
  *     other 4xx                       unreadable
  */
 import { ConstantBackoff, ExponentialBackoff, handleWhen, type IBackoff, retry } from 'cockatiel';
-import { type Clock, limits, RuntimeError } from '#runtime';
+import { type Clock, limits, RuntimeError, retryAfterMs } from '#runtime';
 import type { Credentials } from './connection.ts';
 import { type PageAnswer, pageAnswerOf } from './page-answer.ts';
 import type { PageWanted } from './page-wanted.ts';
@@ -132,7 +132,11 @@ export class PageSource {
       });
     }
     if (![408, 425, 429].includes(status) && status < 500) return { kind: 'unreadable' };
-    const pauseMs = pauseOf(response.headers.get('retry-after'), this.#clock.now());
+    const pauseMs = retryAfterMs(
+      response.headers.get('retry-after'),
+      this.#clock.now(),
+      limits.sourcePauseMsMax,
+    );
     throw new Passing(`the source answered ${status}`, pauseMs === undefined ? {} : { pauseMs });
   }
 
@@ -182,14 +186,6 @@ async function textOf(response: Response): Promise<string | null> {
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
-}
-
-/** Retry-After: seconds, or a date. Undefined where there is none or it can't be read. */
-function pauseOf(header: string | null, nowMs: number): number | undefined {
-  if (header === null) return undefined;
-  const isSeconds = /^\d{1,9}$/.test(header.trim());
-  const ms = isSeconds ? Number(header) * 1000 : Date.parse(header) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), limits.sourcePauseMsMax);
 }
 
 function authorizationOf({ email, apiToken, bearerToken }: Credentials): string {

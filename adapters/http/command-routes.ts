@@ -8,6 +8,7 @@
 import Type from 'typebox';
 import { contracts, publicContracts } from '#actors';
 import { RuntimeError } from '#runtime';
+import { tellPosition } from './at-least.ts';
 import type { Gate } from './gate.ts';
 import { type Http, refusals } from './http.ts';
 import { bytesOf } from './raw-body.ts';
@@ -24,7 +25,8 @@ export function commandRoutes(app: Http, gate: Gate): void {
         summary: 'Send one message',
         description:
           'The tenant is the message’s own; with X-Tenant-Id the two must be the same. ' +
-          'A repeat with the same messageId has no effect.',
+          'A repeat with the same messageId has no effect. `x-log-position`, where the node knows it, is ' +
+          'the `atLeast` of a read that shows what was written.',
         headers: TenantHeader,
         body: Type.Union(Object.values(publicContracts)),
         response: { 202: Accepted, ...refusals },
@@ -41,7 +43,10 @@ export function commandRoutes(app: Http, gate: Gate): void {
         throw new RuntimeError('MESSAGE_TYPE_UNKNOWN', message, { data: { messageId } });
       }
       assertMayWriteFor(tenantId, request);
-      await gate.backend.bus.publish([{ messageId, body: Buffer.from(body).toString('utf8') }]);
+      const { backend } = gate;
+      const text = Buffer.from(body).toString('utf8');
+      await backend.bus.publish([{ messageId, messageType, body: text }]);
+      await tellPosition(reply, backend);
       return reply.code(202).send({ messageId });
     },
   );

@@ -5,6 +5,7 @@
 import Type from 'typebox';
 import { asOfFrom } from '#projections';
 import { limits, RuntimeError, streamOf } from '#runtime';
+import { type AtLeast, atLeastParameter } from './at-least.ts';
 import type { Gate } from './gate.ts';
 import {
   asOfParameter,
@@ -57,7 +58,7 @@ const Event = Type.Object({
   }),
 });
 
-export function entityRoutes(app: Http, gate: Gate): void {
+export function entityRoutes(app: Http, gate: Gate, atLeast: AtLeast): void {
   const common = { tags: ['graph'], headers: TenantHeader };
 
   app.get(
@@ -66,9 +67,10 @@ export function entityRoutes(app: Http, gate: Gate): void {
       schema: {
         ...common,
         summary: 'List entities by id',
-        querystring: queryOf({ ...paging, type: Type.Optional(EntityType) }),
+        querystring: queryOf({ ...paging, ...atLeastParameter, type: Type.Optional(EntityType) }),
         response: { 200: pageOf(Entity), ...refusals },
       },
+      preHandler: atLeast.graph,
     },
     (request) => gate.backend.graph.entities(tenantOf(request), request.query),
   );
@@ -80,9 +82,10 @@ export function entityRoutes(app: Http, gate: Gate): void {
         ...common,
         summary: 'One entity, now or as of then',
         params,
-        querystring: queryOf(asOfParameter),
+        querystring: queryOf({ ...asOfParameter, ...atLeastParameter }),
         response: { 200: EntityAsOf, ...refusals },
       },
+      preHandler: atLeast.graph,
     },
     (request) => {
       const { cached, history } = gate.backend;
@@ -131,6 +134,7 @@ export function entityRoutes(app: Http, gate: Gate): void {
         querystring: queryOf({
           ...paging,
           ...asOfParameter,
+          ...atLeastParameter,
           type: Type.Optional(RelationshipType),
           direction: Type.Enum(['out', 'in', 'both'], {
             default: 'both',
@@ -139,6 +143,7 @@ export function entityRoutes(app: Http, gate: Gate): void {
         }),
         response: { 200: perhapsAsOf(pageOf(Neighbour)), ...refusals },
       },
+      preHandler: atLeast.graph,
     },
     (request) => {
       const { cached, history } = gate.backend;
@@ -160,10 +165,12 @@ export function entityRoutes(app: Http, gate: Gate): void {
         params,
         querystring: queryOf({
           ...asOfParameter,
+          ...atLeastParameter,
           depth: Type.Integer({ minimum: 1, maximum: limits.neighbourhoodDepthMax, default: 1 }),
         }),
         response: { 200: perhapsAsOf(Neighbourhood), ...refusals },
       },
+      preHandler: atLeast.graph,
     },
     (request) => {
       const { cached, history } = gate.backend;

@@ -11,6 +11,7 @@ import { EntityType, RelationshipType } from '#actors';
 import type { FeedRequest } from '#projections';
 import { limits, RuntimeError } from '#runtime';
 import { queryOf } from './http.ts';
+import { assertOwnOrigin } from './origin.ts';
 import { tenantNamed } from './tenant.ts';
 
 /** A parameter that may come once or several times. */
@@ -69,13 +70,6 @@ export function feedRequestOf(
     ...(neighbourhood !== undefined && { neighbourhood: plain(neighbourhood) }),
     ...(session !== undefined && { sessionId: session }),
   };
-}
-
-function assertOwnOrigin({ headers }: FastifyRequest): void {
-  const { origin, host } = headers;
-  if (origin === undefined) return;
-  if (URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new RuntimeError('ORIGIN_REFUSED', 'the page that asks is of another origin than this');
 }
 
 function lastEventId({ headers }: FastifyRequest): number | undefined {

@@ -1,5 +1,6 @@
 /** Waits until a stream takes more. */
 import type { Writable } from 'node:stream';
+import type { Clock } from '#runtime';
 
 /** What is used of a stream; an HTTP response has it, too. */
 type Taking = Pick<Writable, 'writableNeedDrain' | 'destroyed' | 'once' | 'off'>;
@@ -14,4 +15,18 @@ export function roomIn(stream: Taking): Promise<void> {
     };
     stream.once('drain', done).once('close', done);
   });
+}
+
+/** Whether the stream has room, or is closed, within so many milliseconds. */
+export async function hasRoomWithin(stream: Taking, ms: number, clock: Clock): Promise<boolean> {
+  if (!stream.writableNeedDrain) return true;
+  const patience = new AbortController();
+  try {
+    return await Promise.race([
+      roomIn(stream).then(() => true),
+      clock.sleep(ms, patience.signal).then(() => false),
+    ]);
+  } finally {
+    patience.abort();
+  }
 }

@@ -1,13 +1,9 @@
-/**
- * Whether the process lives, and whether it should get requests.
- *
- * A projection that stopped is shown and does not make the node unready: webhooks and commands only need
- * the log, and a sender that is turned away may never come again, while rows can be rebuilt.
- */
-import Type from 'typebox';
-import { type Clock, type ErrorCode, type Limits, RuntimeError, toRuntimeError } from '#runtime';
-import type { Backend } from './backend.ts';
+/** Whether the process lives, whether it should get requests, and how each part of it is (health.ts). */
+import Type, { type Static } from 'typebox';
+import { type ErrorCode, RuntimeError } from '#runtime';
 import type { Gate } from './gate.ts';
+import type { NodeHealth } from './health.ts';
+import type { Checked } from './health-check.ts';
 import { type Http, refusals } from './http.ts';
 import { problemMediaType, problemOf, retryAfterSeconds } from './problem.ts';
 
@@ -19,7 +15,42 @@ const Check = Type.Object({
   ),
 });
 
-export function healthRoutes(app: Http, gate: Gate, clock: Clock, limits: Limits): void {
+const Status = Type.Enum(['healthy', 'degraded', 'unhealthy']);
+
+const Report = Type.Object({
+  status: Status,
+  checkedAt: Type.String({ description: 'ISO 8601; an answer is used for a second.' }),
+  phase: Type.Enum(['starting', 'ready', 'draining']),
+  checks: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      status: Status,
+      details: Type.Record(Type.String(), Type.Unknown(), {
+        description: '`error`: a code of the catalogue, and `hint` what to do about it.',
+      }),
+      durationMs: Type.Number(),
+    }),
+  ),
+});
+
+export type HealthView = Static<typeof Report>;
+
+export function healthRoutes(app: Http, gate: Gate, health: NodeHealth): void {
+  app.get(
+    '/health',
+    {
+      schema: {
+        tags: ['health'],
+        summary: 'How each part of the node is; 503 where it is unhealthy',
+        response: { 200: Report, 503: Report },
+      },
+    },
+    async (_request, reply) => {
+      const report = await health.report();
+      reply.code(report.status === 'unhealthy' ? 503 : 200).header('cache-control', 'no-store');
+      return report;
+    },
+  );
   app.get(
     '/health/live',
     {
@@ -49,7 +80,7 @@ export function healthRoutes(app: Http, gate: Gate, clock: Clock, limits: Limits
     },
     async (request, reply) => {
       const backend = gate.backendBehind;
-      const checks = backend === null ? [] : await checksOf(backend, clock, limits.healthCheckMs);
+      const checks = (await health.essentials()).map(briefly);
       const code = checks.find(({ isWell }) => !isWell)?.code;
       const failure = gate.refusal ?? (code && new RuntimeError(code, 'a check failed'));
       if (failure) {
@@ -68,36 +99,7 @@ export function healthRoutes(app: Http, gate: Gate, clock: Clock, limits: Limits
   );
 }
 
-interface Checked {
-  readonly name: string;
-  readonly isWell: boolean;
-  readonly code?: ErrorCode;
-}
-
-function checksOf(
-  { bus, log, readStore }: Backend,
-  clock: Clock,
-  patienceMs: number,
-): Promise<readonly Checked[]> {
-  /** Never rejects; what does not answer in time is not well. */
-  const checked = async (name: string, late: ErrorCode, answer: Promise<unknown>) => {
-    const patience = new AbortController();
-    const timeout = clock.sleep(patienceMs, patience.signal).then(
-      () => late,
-      () => null,
-    );
-    try {
-      const code = await Promise.race([answer.then(() => null), timeout]);
-      return code === null ? { name, isWell: true } : { name, isWell: false, code };
-    } catch (thrown) {
-      return { name, isWell: false, code: toRuntimeError(thrown).code };
-    } finally {
-      patience.abort();
-    }
-  };
-  return Promise.all([
-    checked('bus', 'BUS_UNAVAILABLE', bus.check()),
-    checked('log', 'LOG_UNAVAILABLE', log.head()),
-    checked('read-store', 'READ_STORE_UNAVAILABLE', readStore.query('SELECT 1')),
-  ]);
+function briefly({ details, name, status }: Checked) {
+  const isWell = status === 'healthy';
+  return isWell ? { name, isWell } : { name, isWell, code: details.error as ErrorCode };
 }

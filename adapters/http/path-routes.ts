@@ -1,6 +1,7 @@
 /** GET /paths: how two entities are connected. */
 import Type from 'typebox';
 import { limits } from '#runtime';
+import { type AtLeast, atLeastParameter } from './at-least.ts';
 import type { Gate } from './gate.ts';
 import { Entity, Relationship } from './graph-schema.ts';
 import { type Http, queryOf, refusals } from './http.ts';
@@ -19,7 +20,7 @@ const Answer = Type.Object({
   ]),
 });
 
-export function pathRoutes(app: Http, gate: Gate): void {
+export function pathRoutes(app: Http, gate: Gate, atLeast: AtLeast): void {
   app.get(
     '/paths',
     {
@@ -27,9 +28,10 @@ export function pathRoutes(app: Http, gate: Gate): void {
         tags: ['graph'],
         summary: 'A shortest path between two entities, whatever the direction of the links',
         headers: TenantHeader,
-        querystring: queryOf({ from: end, to: end }),
+        querystring: queryOf({ ...atLeastParameter, from: end, to: end }),
         response: { 200: Answer, ...refusals },
       },
+      preHandler: atLeast.graph,
     },
     async (request) => {
       const { from, to } = request.query;

@@ -3,9 +3,9 @@
  *
  *     { type, title, status, code, detail, hint, instance, data? }
  *
- * `code` is of the catalogue and decides everything else. What a caller can mend (4xx) is told in full;
- * of what it can't (5xx) it learns the code and what to do, and the log has the rest under the request
- * id in `instance`. Fastify's own errors become codes here too, so that nothing else leaks.
+ * `code` is of the catalogue and decides everything else. What a caller can mend (4xx) is told in full, as
+ * is how far the position is that it waited for; of what it can't (5xx) it learns the code and what to do,
+ * and the log has the rest under the request id in `instance`. Fastify's own errors become codes here too, so that nothing else leaks.
  */
 import Type, { type Static } from 'typebox';
 import { type ErrorCode, errorCatalogue, RuntimeError, toRuntimeError } from '#runtime';
@@ -37,7 +37,7 @@ export const retryAfterSeconds = 2;
 export function problemOf(error: RuntimeError, requestId?: string): Problem {
   const { code, data, message } = error;
   const { hint, status } = errorCatalogue[code];
-  const isCallers = status < 500;
+  const isCallers = status < 500 || code === 'POSITION_NOT_REACHED';
   return {
     type: `urn:cognisync:error:${code}`,
     title: titleOf(code),

@@ -1,6 +1,7 @@
-/** GET /search: full text. */
+/** GET /search: full text, page by page; POST /search (retrieval-routes.ts) finds by meaning, too. */
 import Type from 'typebox';
 import { limits } from '#runtime';
+import { type AtLeast, atLeastParameter } from './at-least.ts';
 import type { Gate } from './gate.ts';
 import { Entity, EntityType } from './graph-schema.ts';
 import { type Http, pageOf, paging, queryOf, refusals } from './http.ts';
@@ -12,7 +13,7 @@ const Found = Type.Object({
   snippet: Type.String({ description: 'Plain text around the matches, which stand in **.' }),
 });
 
-export function searchRoutes(app: Http, gate: Gate): void {
+export function searchRoutes(app: Http, gate: Gate, atLeast: AtLeast): void {
   app.get(
     '/search',
     {
@@ -22,6 +23,7 @@ export function searchRoutes(app: Http, gate: Gate): void {
         headers: TenantHeader,
         querystring: queryOf({
           ...paging,
+          ...atLeastParameter,
           q: Type.String({
             minLength: 1,
             maxLength: limits.searchQueryCharsMax,
@@ -31,6 +33,7 @@ export function searchRoutes(app: Http, gate: Gate): void {
         }),
         response: { 200: pageOf(Found), ...refusals },
       },
+      preHandler: atLeast.graph,
     },
     (request) => gate.backend.graph.search(tenantOf(request), request.query),
   );

@@ -17,12 +17,15 @@ import Fastify, {
 } from 'fastify';
 import {
   type Clock,
+  type Happening,
   type Ids,
   type Limits,
   RuntimeError,
   limits as standardLimits,
+  type Telemetry,
 } from '#runtime';
 import { ArrivalBook } from './arrivals.ts';
+import { AtLeast } from './at-least.ts';
 import { refuseConnection } from './broken-connection.ts';
 import { commandRoutes } from './command-routes.ts';
 import { connectionRoutes } from './connection-routes.ts';
@@ -31,15 +34,20 @@ import { documentation } from './documentation.ts';
 import { entityRoutes } from './entity-routes.ts';
 import { feedRoutes, mayUpgrade } from './feed-routes.ts';
 import { Gate } from './gate.ts';
+import { NodeHealth } from './health.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { Http, Typebox } from './http.ts';
+import { mcpRoutes } from './mcp-routes.ts';
+import { type Exposition, metricsRoutes } from './metrics-routes.ts';
 import { refuseOtherMethods } from './other-methods.ts';
 import { pathRoutes } from './path-routes.ts';
 import { errorOfRequest, problemMediaType, problemOf, retryAfterSeconds } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
 import { rawBodies } from './raw-body.ts';
 import { RequestLog } from './request-log.ts';
+import { retrievalRoutes } from './retrieval-routes.ts';
 import { searchRoutes } from './search-routes.ts';
+import { SessionQueries } from './session-queries.ts';
 import { UpkeepDesk } from './upkeep.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
@@ -49,6 +57,10 @@ export interface HttpOptions {
   readonly logger: FastifyBaseLogger;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Told of each request that is answered. */
+  readonly telemetry?: Telemetry;
+  /** What GET /metrics shows; absent: there is no such route. */
+  readonly exposition?: Exposition;
   /** Smaller bounds than the standard ones, for tests that want to reach them. */
   readonly limits?: Partial<Limits>;
 }
@@ -67,9 +79,13 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const limits = { ...standardLimits, ...options.limits };
   const gate = new Gate(limits);
   const book = new ArrivalBook();
+  const atLeast = new AtLeast(gate, limits);
+  const sessions = new SessionQueries(options.clock, limits);
   const app = serverOf(options, gate, limits);
   await documentation(app, options.version);
-  healthRoutes(app, gate, options.clock, limits);
+  healthRoutes(app, gate, new NodeHealth({ gate, clock: options.clock, limits }));
+  const { exposition } = options;
+  if (exposition) await app.register(async (own: Http) => metricsRoutes(own, exposition));
   app.setNotFoundHandler(({ method }) => {
     throw gate.refusal ?? new RuntimeError('ROUTE_UNKNOWN', `no route for ${method} on this path`);
   });
@@ -85,9 +101,11 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
       commandRoutes(raw, gate);
     });
     connectionRoutes(api, gate, book);
-    entityRoutes(api, gate);
-    pathRoutes(api, gate);
-    searchRoutes(api, gate);
+    entityRoutes(api, gate, atLeast);
+    pathRoutes(api, gate, atLeast);
+    searchRoutes(api, gate, atLeast);
+    retrievalRoutes(api, { ...options, limits, gate, atLeast, sessions });
+    mcpRoutes(api, gate, options.version);
     projectionRoutes(api, gate, new UpkeepDesk(options));
     deadLetterRoutes(api, gate);
     refuseTheRest();
@@ -97,11 +115,15 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   return {
     gate,
     listen: (place) => listen(app, place),
-    close: () => close(app, options.clock, limits),
+    close: () => close(app, sessions, options.clock, limits),
   };
 }
 
-function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limits): Http {
+function serverOf(
+  { clock, ids, logger, telemetry }: HttpOptions,
+  gate: Gate,
+  limits: Limits,
+): Http {
   const log = new RequestLog(clock);
   const refuse = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = errorOfRequest(thrown);
@@ -120,7 +142,7 @@ function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limit
       shouldUpgradeCallback: mayUpgrade,
     },
     // An id in a path may be percent-encoded: nine characters for a UTF-16 unit at most.
-    routerOptions: { maxParamLength: limits.idCharsMax * 9 },
+    routerOptions: { maxParamLength: limits.chunkIdCharsMax * 9 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     // A URL that cannot be read has passed no gate.
     frameworkErrors: (error, request, reply) => refuse(gate.refusal ?? error, request, reply),
@@ -134,8 +156,17 @@ function serverOf({ clock, ids, logger }: HttpOptions, gate: Gate, limits: Limit
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     if (gate.phase === 'draining') reply.header('connection', 'close');
   });
-  app.addHook('onResponse', async (request, reply) => log.answered(request, reply));
+  app.addHook('onResponse', async (request, reply) => {
+    log.answered(request, reply);
+    // How long somebody follows is no answer's time.
+    if (telemetry && !mayUpgrade(request.raw)) telemetry.record(answered(request, reply));
+  });
   return app;
+}
+
+function answered({ method, routeOptions }: FastifyRequest, reply: FastifyReply): Happening {
+  const { elapsedTime: ms, statusCode: status } = reply;
+  return { name: 'request-answered', method, route: routeOptions.url ?? '', status, ms };
 }
 
 /** What a body may come to: what is announced, or the most where it comes in chunks. */
@@ -171,12 +202,18 @@ async function listen(
   }
 }
 
-async function close(app: Http, clock: Clock, limits: Limits): Promise<void> {
+async function close(
+  app: Http,
+  sessions: SessionQueries,
+  clock: Clock,
+  limits: Limits,
+): Promise<void> {
   const patience = new AbortController();
-  const closed = app.close().finally(() => patience.abort());
+  const closed = Promise.all([app.close(), sessions.ended()]).finally(() => patience.abort());
   try {
     await clock.sleep(limits.httpCloseMs, patience.signal);
     app.server.closeAllConnections();
+    sessions.abort();
   } catch {
     // Closed in time.
   }

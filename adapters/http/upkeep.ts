@@ -1,23 +1,18 @@
 /**
- * Rebuilds, switches and verifications that somebody asked for, one a projection at a time, in the background:
+ * Rebuilds, switches and verifications that somebody asked for, one a projection at a time and some of
+ * several projections together, in the background:
  * they may take minutes, and a request that stays open as long dies in some proxy. What runs, and how
  * the last one ended, is kept until the next begins or the process ends.
  */
-import {
-  type Clock,
-  type Ids,
-  type Projector,
-  type RebuildOptions,
-  RuntimeError,
-  toRuntimeError,
-  type Verification,
-} from '#runtime';
+import { type Clock, type Ids, RuntimeError, toRuntimeError, type Verification } from '#runtime';
 
 export type UpkeepKind = 'rebuild' | 'switch' | 'verify';
 
 export interface Upkeep {
   readonly id: string;
   readonly kind: UpkeepKind;
+  /** All that it is about. */
+  readonly projections: readonly string[];
   readonly state: 'running' | 'done' | 'failed';
   /** ISO 8601. */
   readonly startedAt: string;
@@ -27,7 +22,8 @@ export interface Upkeep {
   readonly verification: Verification | null;
 }
 
-type Work = Pick<Projector, 'name' | 'rebuild' | 'switchBack' | 'verify'>;
+/** Answers the result of a verification, else null. */
+type Work = () => Promise<Verification | null>;
 
 export class UpkeepDesk {
   readonly #clock: Clock;
@@ -44,41 +40,41 @@ export class UpkeepDesk {
     return this.#last.get(projection) ?? null;
   }
 
-  /** Begins; `of` tells how it goes. Throws PROJECTION_BUSY while another runs. */
-  begin(projector: Work, kind: UpkeepKind, options: RebuildOptions = {}): Upkeep {
-    const { name } = projector;
-    if (this.#last.get(name)?.state === 'running') {
-      throw new RuntimeError('PROJECTION_BUSY', `${name} is being rebuilt, switched or verified`);
+  /** Begins; `of` each tells how it goes. Throws PROJECTION_BUSY while another of one of them runs. */
+  begin(kind: UpkeepKind, projections: readonly string[], work: Work): Upkeep {
+    const busy = projections.find((name) => this.of(name)?.state === 'running');
+    if (busy !== undefined) {
+      throw new RuntimeError('PROJECTION_BUSY', `${busy} is being rebuilt, switched or verified`);
     }
     const begun: Upkeep = {
       id: this.#ids.random(),
       kind,
+      projections,
       state: 'running',
       startedAt: this.#now(),
       endedAt: null,
       error: null,
       verification: null,
     };
-    this.#last.set(name, begun);
-    void this.#run(projector, begun, options);
+    this.#keep(begun);
+    void this.#run(begun, work);
     return begun;
   }
 
   /** Never rejects: how it ends is what is kept. */
-  async #run(projector: Work, begun: Upkeep, options: RebuildOptions): Promise<void> {
+  async #run(begun: Upkeep, work: Work): Promise<void> {
     try {
-      const verification = begun.kind === 'verify' ? await projector.verify() : null;
-      if (begun.kind === 'rebuild') await projector.rebuild(options);
-      if (begun.kind === 'switch') await projector.switchBack();
-      this.#end(projector, { ...begun, state: 'done', verification });
+      const verification = await work();
+      this.#keep({ ...begun, state: 'done', endedAt: this.#now(), verification });
     } catch (thrown) {
       const { code, message } = toRuntimeError(thrown);
-      this.#end(projector, { ...begun, state: 'failed', error: { code, message } });
+      const error = { code, message };
+      this.#keep({ ...begun, state: 'failed', endedAt: this.#now(), error });
     }
   }
 
-  #end({ name }: Work, ended: Upkeep): void {
-    this.#last.set(name, { ...ended, endedAt: this.#now() });
+  #keep(upkeep: Upkeep): void {
+    for (const name of upkeep.projections) this.#last.set(name, upkeep);
   }
 
   #now(): string {

@@ -13,6 +13,7 @@ import Type from 'typebox';
 import { type Query, readDelivery, SiteMemory } from '#adapters/atlassian';
 import { type Clock, RuntimeError, toRuntimeError } from '#runtime';
 import type { ArrivalBook } from './arrivals.ts';
+import { tellPosition } from './at-least.ts';
 import type { Gate } from './gate.ts';
 import { type Http, refusals } from './http.ts';
 import { bytesOf } from './raw-body.ts';
@@ -58,7 +59,8 @@ export function webhookRoutes(app: Http, gate: Gate, book: ArrivalBook, clock: C
   }
 
   async function receive(request: FastifyRequest, params: Params, reply: FastifyReply) {
-    const { bus, connections, telemetry } = gate.backend;
+    const { backend } = gate;
+    const { bus, connections, telemetry } = backend;
     const connection = connections.get(params.connectionId);
     if (connection === undefined) {
       throw new RuntimeError('CONNECTION_UNKNOWN', 'no connection has the id in this URL');
@@ -84,9 +86,11 @@ export function webhookRoutes(app: Http, gate: Gate, book: ArrivalBook, clock: C
         await bus.publish(
           delivery.messages.map((message) => ({
             messageId: message.messageId,
+            messageType: message.messageType,
             body: JSON.stringify(message),
           })),
         );
+        await tellPosition(reply, backend);
       }
       arrivals.addAccepted(delivery);
       return reply.code(202).send({ event: delivery.event, messages: delivery.messages.length });

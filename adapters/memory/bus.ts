@@ -9,6 +9,7 @@
  * behind what was published meanwhile.
  */
 import {
+  type Backlog,
   type Bus,
   type BusMessage,
   backoffMs,
@@ -78,6 +79,12 @@ export class InProcessBus implements Bus {
   /** It is here as long as this process is; what it needs of the log, the log is asked for. */
   async check(): Promise<void> {
     if (this.#stopping.signal.aborted) throw shuttingDown();
+  }
+
+  /** Dead letters are in the log, where only reading all of it would count them. */
+  async backlog(): Promise<Backlog> {
+    const here = this.#waiting.length - this.#next + this.#inFlight;
+    return { here, all: here, deadLetters: null };
   }
 
   #deliver(): void {

@@ -13,6 +13,9 @@ import {
   type GenerationState,
   type GenerationStatus,
   type Generations,
+  type JointPromotionOptions,
+  type Promotion,
+  type PromotionOptions,
   RuntimeError,
   type Sink,
 } from '#runtime';
@@ -73,15 +76,23 @@ export class MemoryGenerations<Change, Tables> implements Generations<Change> {
     await sink.position();
   }
 
-  async promote(sink: Sink<Change>, { keepsOld = false } = {}): Promise<void> {
-    const next = [this.#building, this.#kept].find((one) => one?.number === sink.generation);
-    if (next == null) throw this.#gone(sink.generation);
-    const before = this.#live;
-    if (next === this.#building) this.#building = null;
-    this.#kept = keepsOld ? before : null;
-    this.#live = next;
-    const reached = before?.position ?? 0;
-    if (next.position > reached) this.#plan.announce?.(next.tables, reached, next.position);
+  async promote(
+    sink: Sink<Change>,
+    { beside = [], ...options }: JointPromotionOptions = {},
+  ): Promise<void> {
+    const own = this.promotion(sink, options);
+    const all = [own, ...beside.map((other) => inMemory(other, own.name))];
+    // All are found before one is swapped, and nobody reads in between.
+    const swaps = all.map((promotion) => promotion.found());
+    for (const swap of swaps) swap();
+  }
+
+  promotion(sink: Sink<Change>, { keepsOld = false }: PromotionOptions = {}): MemoryPromotion {
+    return new MemoryPromotion(this.#plan.name, () => {
+      const next = [this.#building, this.#kept].find((one) => one?.number === sink.generation);
+      if (next == null) throw this.#gone(sink.generation);
+      return () => this.#swap(next, keepsOld);
+    });
   }
 
   async leave(): Promise<void> {
@@ -126,6 +137,15 @@ export class MemoryGenerations<Change, Tables> implements Generations<Change> {
     this.#lastNumber += 1;
     const { version } = this.#plan;
     return { number: this.#lastNumber, version, tables: this.#plan.empty(), position: 0 };
+  }
+
+  #swap(next: Generation<Tables>, keepsOld: boolean): void {
+    const before = this.#live;
+    if (next === this.#building) this.#building = null;
+    this.#kept = keepsOld ? before : null;
+    this.#live = next;
+    const reached = before?.position ?? 0;
+    if (next.position > reached) this.#plan.announce?.(next.tables, reached, next.position);
   }
 
   #sinkOf(generation: Generation<Tables>): Sink<Change> {
@@ -175,6 +195,23 @@ export class MemoryGenerations<Change, Tables> implements Generations<Change> {
       `generation ${number} of ${this.#plan.name} was replaced or dropped`,
     );
   }
+}
+
+class MemoryPromotion implements Promotion {
+  readonly name: string;
+  /** Finds the generation, and answers what makes it live. Throws READ_STORE_UNAVAILABLE. */
+  readonly found: () => () => void;
+
+  constructor(name: string, found: () => () => void) {
+    this.name = name;
+    this.found = found;
+  }
+}
+
+function inMemory(promotion: Promotion, name: string): MemoryPromotion {
+  if (promotion instanceof MemoryPromotion) return promotion;
+  const why = `the rows of ${name} and ${promotion.name} are not in one store`;
+  throw new RuntimeError('REQUEST_INVALID', why);
 }
 
 /** Writes net effects into a table. */

@@ -7,6 +7,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import type { SqlValue } from '#runtime';
 import { DurableFs, durableStartParams } from './durable-fs.ts';
 import { scalarParsers } from './values.ts';
@@ -61,6 +62,7 @@ const { dataDir } = workerData as ThreadData;
 const output: string[] = [];
 
 const options: PGliteOptions = {
+  extensions: { vector },
   parsers: scalarParsers as NonNullable<PGliteOptions['parsers']>,
   onStderr: (line) => {
     output.push(line);

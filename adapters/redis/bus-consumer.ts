@@ -72,6 +72,13 @@ export class Consumer implements ShardHolder {
     await this.#work;
   }
 
+  /** Messages that this node has and nobody has settled. */
+  get heldMessages(): number {
+    let held = 0;
+    for (const shard of this.#shards.values()) held += shard.heldMessages;
+    return held;
+  }
+
   startable(shard: Shard): void {
     this.#startable.add(shard);
     this.#pump();

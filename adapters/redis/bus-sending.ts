@@ -103,6 +103,10 @@ export class BusSending {
     });
   }
 
+  get waitingMessages(): number {
+    return this.#waiting;
+  }
+
   /** Throws what `send` would at once, before anybody takes the pains of writing messages. */
   assertRoom(messages: number): void {
     if (this.#isClosed) throw new RuntimeError('SHUTTING_DOWN', 'the bus takes nothing new');

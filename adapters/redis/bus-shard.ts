@@ -100,6 +100,11 @@ export class Shard implements Wanted {
     return this.#isClaiming;
   }
 
+  /** What it has of ours that is not settled. */
+  get heldMessages(): number {
+    return this.#parcels.size;
+  }
+
   /** Of the bodies in hand. */
   get bytes(): number {
     return this.#bytes;

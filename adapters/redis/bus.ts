@@ -19,6 +19,7 @@
  * behind another. All come back by themselves after an outage.
  */
 import {
+  type Backlog,
   type Bus,
   type BusMessage,
   type Clock,
@@ -34,7 +35,7 @@ import { Consumer } from './bus-consumer.ts';
 import { busFailure } from './bus-failure.ts';
 import { Leases } from './bus-leases.ts';
 import { outgoing } from './bus-message.ts';
-import { baseOf } from './bus-script.ts';
+import { BusScript, baseOf, intake } from './bus-script.ts';
 import { BusSending } from './bus-sending.ts';
 import { checkServer, untilReady } from './bus-server.ts';
 import { Settling } from './bus-settling.ts';
@@ -68,6 +69,16 @@ export async function openRedisBus(options: RedisBusOptions): Promise<RedisBus> 
   }
   return new RedisBus(options, limits, connection);
 }
+
+/** Entries of all shards and of the intake; each is there until it is settled. */
+const counting = new BusScript(
+  'counting messages',
+  `
+  local sum = redis.call('XLEN', stream('${intake}'))
+  for shard = 0, ARGV[1] - 1 do sum = sum + redis.call('XLEN', stream(shard)) end
+  return sum
+  `,
+);
 
 interface Consuming {
   readonly consumer: Consumer;
@@ -150,6 +161,14 @@ export class RedisBus implements Bus {
     } catch (thrown) {
       throw busFailure(thrown, 'asking for the bus');
     }
+  }
+
+  /** Dead letters lie in one stream a tenant, and no list of tenants is kept. */
+  async backlog(): Promise<Backlog> {
+    const here = this.#sending.waitingMessages + (this.#consuming?.consumer.heldMessages ?? 0);
+    const base = baseOf(this.#options.prefix);
+    const all = await counting.run(this.#connection.client, base, this.#limits.shards);
+    return { here, all: all as number, deadLetters: null };
   }
 
   /** Stops consuming where that goes on, sends what was published, and hangs up. */

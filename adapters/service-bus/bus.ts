@@ -10,6 +10,7 @@
  */
 import Long from 'long';
 import {
+  type Backlog,
   type Blobs,
   type Bus,
   type BusMessage,
@@ -23,6 +24,7 @@ import {
 } from '#runtime';
 import { ClaimChecks } from './claim-check.ts';
 import { Consumer } from './consumer.ts';
+import { Counts } from './counts.ts';
 import { QueuedDeadLetters } from './dead-letters.ts';
 import { checkEntities, type Entities, entitiesOf } from './entities.ts';
 import { unavailable } from './failure.ts';
@@ -79,6 +81,7 @@ export class ServiceBus implements Bus {
   readonly #line: Line;
   readonly #claims: ClaimChecks;
   readonly #sending: Sending;
+  readonly #counts: Counts;
   #consuming: Consuming | null = null;
 
   constructor(options: ServiceBusOptions, limits: Limits, entities: Entities, line: Line) {
@@ -89,6 +92,7 @@ export class ServiceBus implements Bus {
     this.#claims = new ClaimChecks(options.blobs, limits);
     const { ids, telemetry } = options;
     this.#sending = new Sending({ line, topic: entities.topic, limits, telemetry });
+    this.#counts = new Counts(options.access, entities);
     this.deadLetters = new QueuedDeadLetters({
       line,
       entities,
@@ -137,6 +141,11 @@ export class ServiceBus implements Bus {
     } finally {
       await this.#line.farewell(() => receiver.close());
     }
+  }
+
+  async backlog(): Promise<Backlog> {
+    const here = this.#sending.waitingMessages + (this.#consuming?.consumer.heldMessages ?? 0);
+    return { here, ...(await this.#counts.read(this.#limits.busAnswerMs)) };
   }
 
   /** Stops consuming where that goes on, sends what was published, and hangs up. */

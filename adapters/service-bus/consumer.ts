@@ -33,6 +33,13 @@ export class Consumer {
     this.#options = options;
   }
 
+  /** Messages that this node has and nobody has settled. */
+  get heldMessages(): number {
+    let held = 0;
+    for (const shard of this.#shards) held += shard.heldMessages;
+    return held;
+  }
+
   start(): void {
     const requesting = Array.from({ length: this.#options.limits.shardRequestsMax }, () =>
       this.#request(),

@@ -82,6 +82,10 @@ export class Sending {
     });
   }
 
+  get waitingMessages(): number {
+    return this.#waiting;
+  }
+
   /** Throws what `send` would at once, before anybody takes the pains of writing messages. */
   assertRoom(messages: number): void {
     const { limits, topic } = this.#options;

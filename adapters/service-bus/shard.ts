@@ -21,7 +21,6 @@ import {
   type BusMessage,
   backoffMs,
   type Clock,
-  type DeadLetterReason,
   type Delivery,
   type DeliveryHandler,
   type Ids,
@@ -33,6 +32,7 @@ import {
 import { type ClaimChecks, claimCheckOf } from './claim-check.ts';
 import { unavailable } from './failure.ts';
 import type { Line } from './line.ts';
+import type { Parcel } from './parcel.ts';
 import type { Places } from './places.ts';
 import { SessionLock } from './session-lock.ts';
 import { incoming } from './wire.ts';
@@ -49,21 +49,6 @@ export interface ShardOptions {
 }
 
 type Leaving = 'quiet' | 'turn' | 'drain';
-
-/** One message in our hands, until it is settled. */
-interface Parcel {
-  readonly received: ServiceBusReceivedMessage;
-  /** Its place in the order of arrival. */
-  readonly number: number;
-  /** Lets the broker send another. */
-  readonly done: () => void;
-  /** Times that we started it again. */
-  again: number;
-  startedMs: number;
-  isSettled: boolean;
-  /** Why it was not settled this time. */
-  fault: DeadLetterReason | null;
-}
 
 export class Shard {
   readonly id: string;
@@ -104,6 +89,11 @@ export class Shard {
     this.#lost.promise.catch(() => {
       // Whoever settles hears of it; nobody may.
     });
+  }
+
+  /** Messages that are here and not settled. */
+  get heldMessages(): number {
+    return this.#parcels.size;
   }
 
   /** Lets messages come. */

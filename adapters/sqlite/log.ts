@@ -26,6 +26,7 @@ import {
   type Snapshots,
   type StreamName,
   type SubscribeOptions,
+  type Telemetry,
 } from '#runtime';
 import { onFile } from './error.ts';
 import { Reader } from './reader.ts';
@@ -49,8 +50,8 @@ export interface SqliteStore {
  * have it open. Rejects with DATA_CORRUPT (foreign, damaged or cut off), DATA_FORMAT_NEWER, LOG_FULL or
  * LOG_UNAVAILABLE (no folder, no permission, locked).
  */
-export async function openSqlite(file: string): Promise<SqliteStore> {
-  const writer = await Writer.open(file);
+export async function openSqlite(file: string, telemetry?: Telemetry): Promise<SqliteStore> {
+  const writer = await Writer.open(file, telemetry);
   try {
     const reader = onFile(file, () => new Reader(file));
     const log = new SqliteLog(writer, reader);

@@ -8,7 +8,7 @@
  * what waited is unknown, and the same call may be repeated (I2 of the frame makes that safe).
  */
 import { Worker } from 'node:worker_threads';
-import { type AppendResult, limits, RuntimeError } from '#runtime';
+import { type AppendResult, limits, RuntimeError, type Telemetry } from '#runtime';
 import { closedLog, errorOf } from './error.ts';
 import type {
   AppendRequest,
@@ -21,6 +21,8 @@ import type {
 import type { GroupAnswer, WriterAnswer, WriterCall, WriterData } from './writer-thread.ts';
 
 interface Waiting {
+  /** Of the request. */
+  readonly events: number;
   readonly resolve: (answer: WriteAnswer) => void;
   readonly reject: (error: RuntimeError) => void;
 }
@@ -30,6 +32,7 @@ const batchRequestsMax = 256;
 
 export class Writer {
   readonly #file: string;
+  readonly #telemetry: Telemetry | undefined;
   #thread: Worker | null = null;
   /** Not posted yet; posted when this turn of the event loop is over. */
   #batch: WriteRequest[] = [];
@@ -38,16 +41,17 @@ export class Writer {
   #room = Promise.withResolvers<void>();
   #closing: Promise<void> | null = null;
 
-  private constructor(file: string) {
+  private constructor(file: string, telemetry: Telemetry | undefined) {
     this.#file = file;
+    this.#telemetry = telemetry;
   }
 
   /**
    * Opens the file for writing; makes it where there is none. Rejects with DATA_CORRUPT,
    * DATA_FORMAT_NEWER, LOG_FULL or LOG_UNAVAILABLE.
    */
-  static async open(file: string): Promise<Writer> {
-    const writer = new Writer(file);
+  static async open(file: string, telemetry?: Telemetry): Promise<Writer> {
+    const writer = new Writer(file, telemetry);
     await new Promise<void>((opened, lost) => writer.#start({ opened, lost }));
     return writer;
   }
@@ -75,7 +79,7 @@ export class Writer {
     if (this.#closing !== null) throw closedLog();
     if (this.#thread === null) this.#start();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
+      this.#waiting.push({ events: eventsOf(request), resolve, reject });
       this.#batch.push(request);
       if (this.#batch.length >= batchRequestsMax) this.#post();
       else if (this.#batch.length === 1) setImmediate(() => this.#post());
@@ -126,9 +130,13 @@ export class Writer {
       return;
     }
     const { answers } = answer;
-    this.#take(answers.length).forEach(({ resolve }, at) => {
+    let sum = 0;
+    this.#take(answers.length).forEach(({ events, resolve }, at) => {
+      sum += events;
       resolve(answers[at]!);
     });
+    // A group may be snapshots alone.
+    if (sum > 0) this.#telemetry?.record({ name: 'group-committed', events: sum });
   }
 
   #fail(count: number, error: RuntimeError): void {
@@ -150,4 +158,10 @@ export class Writer {
     this.#call('close');
     await ended;
   }
+}
+
+function eventsOf(request: WriteRequest): number {
+  if ('state' in request) return 0;
+  if ('events' in request) return request.events.length;
+  return request.chain.reduce((sum, { events }) => sum + events.length, 0);
 }

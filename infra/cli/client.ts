@@ -5,6 +5,7 @@
 import type { Problem } from '#adapters/http';
 import { readPlace } from '../config.ts';
 import { Complaint } from './complaint.ts';
+import { lineOf } from './text.ts';
 
 export interface ClientOptions {
   /** Default: where this environment's node listens. */
@@ -50,24 +51,16 @@ export class Client {
 
   /** Sends a request once. Throws a Complaint where no node answers. */
   async send({ method, path, headers, body }: Request): Promise<Answer> {
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(this.url + path, {
-        method,
-        headers: { ...this.#tenantHeader(), ...headers },
-        ...(body !== undefined && { body }),
-      });
-      text = await response.text();
-    } catch (thrown) {
+    const response = await this.fetch(this.url + path, {
+      method,
+      ...(headers !== undefined && { headers }),
+      ...(body !== undefined && { body }),
+    });
+    const text = await response.text().catch((thrown) => {
       throw this.#unreachable(thrown);
-    }
+    });
     const parsed = jsonOf(text);
-    if (parsed === undefined) {
-      throw new Complaint(`${this.url} answers (${response.status}), but not as CogniSync does`, {
-        hint: 'Is another program on that port? Name the right one with --url.',
-      });
-    }
+    if (parsed === undefined) throw strangerAt(this.url, String(response.status));
     const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
     return {
       status: response.status,
@@ -76,14 +69,21 @@ export class Client {
     };
   }
 
+  /** As the standard `fetch`, for this tenant. Throws a Complaint where no node answers. */
+  async fetch(url: string | URL, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.#tenant !== undefined) headers.set('x-tenant-id', this.#tenant);
+    try {
+      return await fetch(url, { ...init, headers });
+    } catch (thrown) {
+      throw this.#unreachable(thrown);
+    }
+  }
+
   async #asked<Body>(request: Request): Promise<Body> {
     const { body, problem } = await this.send(request);
     if (problem !== null) throw complaintOf(problem);
     return body as Body;
-  }
-
-  #tenantHeader(): Record<string, string> {
-    return this.#tenant === undefined ? {} : { 'x-tenant-id': this.#tenant };
   }
 
   #unreachable(thrown: unknown): Complaint {
@@ -98,6 +98,13 @@ export class Client {
 
 export function complaintOf({ code, detail, hint, title }: Problem): Complaint {
   return new Complaint(detail ?? title, { code, hint });
+}
+
+/** For an answer that is none of ours. */
+export function strangerAt(url: string, answer: string): Complaint {
+  return new Complaint(`${url} answers (${lineOf(answer, 200)}), but not as CogniSync does`, {
+    hint: 'Is another program on that port? Name the right one with --url.',
+  });
 }
 
 /** A node that listens everywhere is found on loopback. */

@@ -24,7 +24,7 @@ export async function showEntity(
   id: string,
   { isJson, asOf }: EntityOptions,
 ): Promise<void> {
-  const entity = await found(client, id, asOf);
+  const entity = await entityNamed(client, id, asOf);
   // All of one answer: the moment by its position, which is the same however time goes on.
   const moment = entity.asOf === undefined ? {} : { asOf: `position:${entity.asOf.position}` };
   const query = new URLSearchParams({ limit: String(neighboursShown), ...moment });
@@ -49,7 +49,7 @@ export async function showEntity(
  * The entity with this id, or with this key today, since people know keys; where that is no one entity,
  * a complaint that names some that were perhaps meant.
  */
-async function found(client: Client, id: string, asOf?: string): Promise<EntityView> {
+export async function entityNamed(client: Client, id: string, asOf?: string): Promise<EntityView> {
   const then = asOf === undefined ? '' : `?${new URLSearchParams({ asOf })}`;
   const exactly = (exact: string) => client.get<EntityView>(`${pathOf(exact)}${then}`);
   try {

@@ -10,6 +10,7 @@ import { addDeadLetterCommands } from './dead-letter-commands.ts';
 import { addHistoryCommands } from './history-commands.ts';
 import { endQuietlyWithReader } from './output.ts';
 import { addProjectionCommands } from './projection-commands.ts';
+import { addRetrievalCommands } from './retrieval-commands.ts';
 
 endQuietlyWithReader();
 const program = new Command('cognisync')
@@ -24,6 +25,7 @@ A first look:
   $ cognisync ingest samples           in another: the webhooks of a small company
   $ cognisync projections              what the node made of them, and how far it is
   $ cognisync entity ACME-12           an entity and what it is linked to
+  $ cognisync search refund payment    what fits, by words and by meaning
 
 Configuration is the environment's: PORT, HOST, DATA_DIR, LOG_LEVEL, CONNECTIONS_FILE, DATABASE_URL.
 \`cognisync COMMAND --help\` says more, with examples.`,
@@ -74,6 +76,25 @@ interface BrokerFlags {
   readonly config?: string;
 }
 
+remote(program, 'doctor')
+  .description('Say what is not well with a node, or why there is none, and what to do.')
+  .addHelpText(
+    'after',
+    `
+Asks the node for its health. Where no node answers it looks at what one needs on this machine, with this
+environment: Node, configuration, data folder, disk, port, PostgreSQL with pgvector. Changes nothing.
+Exits with 1 where something is not well.
+
+  $ cognisync doctor
+  $ cognisync doctor --url http://10.0.0.7:3000 --json`,
+  )
+  .action(async (options: Common) => {
+    const { doctor } = await import('./doctor.ts');
+    await run(options, async (client) => {
+      if (!(await doctor(client, { isJson: isJson(options) }))) process.exitCode = 1;
+    });
+  });
+
 remote(program, 'ingest')
   .description('Send webhooks and commands from files.')
   .argument('<file...>', 'JSON and NDJSON files, folders of them, or `samples`')
@@ -119,6 +140,27 @@ A key will do, too; for other words it shows which entities may be meant.
     await run(options, (client) => showEntity(client, id, { isJson: isJson(options), asOf }));
   });
 
+program
+  .command('mcp')
+  .description(
+    "Serve a node's MCP tools over stdio, for programs that start their servers themselves.",
+  )
+  .option('--url <url>', 'where the node is (default: HOST and PORT of this environment)')
+  .option('--tenant <id>', 'whose data (default: default)')
+  .addHelpText(
+    'after',
+    `
+A bridge to the node's own MCP server, which is at /mcp: programs that speak HTTP can have that without
+this. The node may come and go. For a client's configuration:
+
+  {"mcpServers": {"cognisync": {"command": "cognisync", "args": ["mcp", "--tenant", "acme"]}}}`,
+  )
+  .action(async (options: Common) => {
+    const { serveMcp } = await import('./mcp.ts');
+    await run(options, serveMcp);
+  });
+
+addRetrievalCommands(program);
 addProjectionCommands(program);
 addHistoryCommands(program);
 addCopyCommands(program);

@@ -16,40 +16,46 @@ export function addProjectionCommands(program: Command): void {
     });
 
   remote(program, 'rebuild')
-    .description('Build a projection anew from the log; readers see the old rows until it is done.')
-    .argument('<name>', 'such as graph; see `cognisync projections`')
-    .option('--rate <n>', 'events a second at most, to leave the machine to others', position)
+    .description('Build projections anew from the log; readers see the old rows until it is done.')
+    .argument('<names...>', 'such as graph; see `cognisync projections`')
+    .option(
+      '--rate <n>',
+      'events a second at most, of all, to leave the machine to others',
+      position,
+    )
     .option('--keep', 'keep the rows that are replaced, for `cognisync switch`')
     .addHelpText(
       'after',
       `
-One that was cut off by a crash or a stop goes on where it was. Nothing is sent to anybody by it: what
-followed from the log was told when it was written.
+Several are loaded side by side and change in one transaction: nobody reads the new rows of one with the
+old ones of another. One that was cut off by a crash or a stop goes on where it was. Nothing is sent to
+anybody by it: what followed from the log was told when it was written.
 
   $ cognisync rebuild graph
+  $ cognisync rebuild graph embeddings
   $ cognisync rebuild graph --rate 5000 --keep`,
     )
-    .action(async (name: string, options: RebuildFlags) => {
+    .action(async (names: string[], options: RebuildFlags) => {
       const { renew } = await import('./projections.ts');
       const { rate, keep = false } = options;
       const body = { keep, ...(rate !== undefined && { rate }) };
       await run(options, (client) =>
-        renew(client, name, { kind: 'rebuild', body }, { isJson: isJson(options) }),
+        renew(client, names, { kind: 'rebuild', body }, { isJson: isJson(options) }),
       );
     });
 
   remote(program, 'switch')
     .description('Switch back to the rows that `rebuild --keep` kept, brought up to date first.')
-    .argument('<name>', 'such as graph; see `cognisync projections`')
+    .argument('<names...>', 'such as graph; several change in one transaction')
     .addHelpText(
       'after',
       `
 The rows that were live are kept in their place, so that a second switch undoes the first.`,
     )
-    .action(async (name: string, options: Common) => {
+    .action(async (names: string[], options: Common) => {
       const { renew } = await import('./projections.ts');
       await run(options, (client) =>
-        renew(client, name, { kind: 'switch' }, { isJson: isJson(options) }),
+        renew(client, names, { kind: 'switch' }, { isJson: isJson(options) }),
       );
     });
 

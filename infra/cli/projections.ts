@@ -44,19 +44,24 @@ function generationsOf({ generations }: ProjectionView): string {
     .join(', ');
 }
 
-/** Asks for a rebuild, or for the generation that an earlier one kept, and waits for its end. */
+/** Asks for a rebuild, or for the generations that an earlier one kept, and waits for its end. */
 export async function renew(
   client: Client,
-  name: string,
+  names: readonly string[],
   asked: { readonly kind: 'rebuild'; readonly body: object } | { readonly kind: 'switch' },
   output: Output,
 ): Promise<void> {
-  const { startedAt, endedAt } = await completed(client, name, asked, output);
+  const { kind } = asked;
+  const body = { names, ...(kind === 'rebuild' && asked.body) };
+  const { startedAt, endedAt } = await completed(client, names, { kind, path: kind, body }, output);
   const seconds = (Date.parse(endedAt ?? startedAt) - Date.parse(startedAt)) / 1_000;
-  const projection = (await projectionsOf(client)).find((one) => one.name === name);
-  if (output.isJson) return printJson({ name, seconds, position: projection?.position ?? null });
-  const done = asked.kind === 'rebuild' ? 'is rebuilt' : 'has switched back, with all';
-  await printLine(`${name} ${done} up to ${countOf(projection?.position ?? 0)} in ${seconds} s`);
+  const done = kind === 'rebuild' ? 'is rebuilt' : 'has switched back, with all';
+  const projections = await projectionsOf(client);
+  for (const name of names) {
+    const position = projections.find((one) => one.name === name)?.position ?? null;
+    if (output.isJson) await printJson({ name, seconds, position });
+    else await printLine(`${name} ${done} up to ${countOf(position ?? 0)} in ${seconds} s`);
+  }
 }
 
 /**
@@ -82,7 +87,8 @@ export async function verify(
 }
 
 async function verifyOne(client: Client, name: string, output: Output): Promise<boolean> {
-  const { verification } = await completed(client, name, { kind: 'verify' }, output);
+  const asked = { kind: 'verify', path: `${encodeURIComponent(name)}/verify` } as const;
+  const { verification } = await completed(client, [name], asked, output);
   if (verification === null) throw new Complaint(`${name} was verified without a result`);
   const { isSame, live, position, replayed } = verification;
   if (output.isJson) {
@@ -104,36 +110,51 @@ async function verifyOne(client: Client, name: string, output: Output): Promise<
 /** Begins a piece of upkeep and shows it until it has ended. */
 async function completed(
   client: Client,
-  name: string,
-  { kind, body }: { readonly kind: UpkeepView['kind']; readonly body?: object },
+  names: readonly string[],
+  asked: { readonly kind: UpkeepView['kind']; readonly path: string; readonly body?: object },
   { isJson }: Output,
 ): Promise<UpkeepView> {
-  const path = `/projections/${encodeURIComponent(name)}/${kind}`;
-  const { id } = await client.post<UpkeepView>(path, body);
-  const progress = new Progress(`${kind} ${name}`, { isShown: !isJson });
+  const what = `${asked.kind} ${names.join(' ')}`;
+  const { id } = await client.post<UpkeepView>(`/projections/${asked.path}`, asked.body);
+  const progress = new Progress(what, { isShown: !isJson });
   try {
     for (;;) {
-      const projection = (await projectionsOf(client)).find((one) => one.name === name);
-      const upkeep = projection?.upkeep;
+      const projections = (await projectionsOf(client)).filter(({ name }) => names.includes(name));
+      const upkeep = projections[0]?.upkeep;
       if (upkeep?.id !== id) {
-        throw new Complaint(`the ${kind} of ${name} was lost: the node started anew meanwhile`, {
+        throw new Complaint(`\`${what}\` was lost: the node started anew meanwhile`, {
           hint: 'Begin it again: a rebuild goes on where it was. The rows that were live still are.',
         });
       }
       if (upkeep.state === 'done') return upkeep;
       if (upkeep.state === 'failed') {
         const { code, message } = upkeep.error ?? { code: 'INTERNAL', message: 'no reason given' };
-        throw new Complaint(`the ${kind} of ${name} failed: ${message}`, { code });
+        throw new Complaint(`\`${what}\` failed: ${message}`, { code });
       }
-      if (projection?.rebuild) {
-        const { phase, position, head, eventsPerSecond, secondsLeft } = projection.rebuild;
-        const rate = { perSecond: eventsPerSecond, unit: 'events' };
-        const facts = phase === 'loading' ? { rate, secondsLeft } : { note: 'making indexes' };
-        progress.show({ done: position, total: head, ...facts });
-      }
+      showSlowest(progress, projections);
       await pause(pollMs);
     }
   } finally {
     progress.end();
   }
+}
+
+const notes = { loading: null, indexing: 'making indexes', waiting: 'changing over' };
+const phases = Object.keys(notes);
+
+/** Of those that change together, the one that the others wait for. */
+function showSlowest(progress: Progress, projections: readonly ProjectionView[]): void {
+  const [slowest] = projections
+    .flatMap(({ rebuild }) => (rebuild === null ? [] : [rebuild]))
+    .sort(
+      (a, b) =>
+        phases.indexOf(a.phase) - phases.indexOf(b.phase) ||
+        a.position * b.head - b.position * a.head,
+    );
+  if (slowest === undefined) return;
+  const { phase, position, head, eventsPerSecond, secondsLeft } = slowest;
+  const rate = { perSecond: eventsPerSecond, unit: 'events' };
+  const note = notes[phase];
+  const facts = note === null ? { rate, secondsLeft } : { note };
+  progress.show({ done: position, total: head, ...facts });
 }

@@ -42,3 +42,9 @@ export function lineOf(text: string, width: number): string {
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
   return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`;
 }
+
+/** Text of several lines. Control characters but line feeds become spaces. */
+export function blockOf(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal would obey them
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g, ' ').trim();
+}

@@ -18,7 +18,7 @@ import { graphProjection } from './projection.ts';
 export const tenantMark = '\u0001';
 
 /** Properties that name an entity, most weight; and the one with its text. */
-const headings = ['key', 'title', 'name', 'summary'];
+export const headings = ['key', 'title', 'name', 'summary'];
 
 /**
  * Code points of headings and text that are indexed. A tsvector holds 1 MiB, and PostgreSQL fails the

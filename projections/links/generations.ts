@@ -43,6 +43,7 @@ export function tellingGenerations<Change>(
     begin: (head) => generations.begin(head),
     complete: (sink) => generations.complete(sink),
     promote: (sink, options) => generations.promote(sink, options),
+    promotion: (sink, options) => generations.promotion(sink, options),
     leave: (sink) => generations.leave(sink),
     discard: (sink) => generations.discard(sink),
     kept: () => generations.kept(),

@@ -30,5 +30,5 @@ export function endPresence(
     ...(cause.correlationId !== null && { correlationId: cause.correlationId }),
     causationId: cause.eventId,
   };
-  return { messageId, body: JSON.stringify(message) };
+  return { messageId, messageType: message.messageType, body: JSON.stringify(message) };
 }

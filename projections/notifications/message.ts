@@ -80,8 +80,21 @@ export const QueryResult = Type.Object(
       metadata: Type.Object({
         processingTime: Type.Number(),
         resultCount: Type.Number(),
-        confidence: Type.Number(),
+        confidence: Type.Number({ description: '0 to 1.' }),
       }),
+      answer: Type.Optional(
+        Type.Object(
+          { text: Type.String(), model: Type.String() },
+          { description: 'Of the language model, where it was asked for; [n] cites `citations`.' },
+        ),
+      ),
+      citations: Type.Optional(Type.Array(Type.Unknown())),
+      error: Type.Optional(
+        Type.Object(
+          { code: Type.String(), hint: Type.String() },
+          { description: 'Why there is nothing, or no answer to what was found.' },
+        ),
+      ),
     }),
   },
   { title: 'QUERY_RESULT' },

@@ -13,8 +13,17 @@ export const httpLimits = {
   httpRequestMs: 30_000,
   /** Wait for answers under way when the server closes; then their connections are cut. */
   httpCloseMs: 5_000,
-  /** Wait of /health/ready for one store. Above: it is not well. */
+  /** Wait of a health check for one part of the node. Above: it is not well. */
   healthCheckMs: 2_000,
+  /** How long a report of GET /health is used again, so that a flood of them asks each part once a second. */
+  healthKeptMs: 1_000,
+  /** Age of the oldest event that a projection has not applied; as a rule they wait for 0.1 s. Above: it is
+   *  degraded. */
+  healthLagMs: 60_000,
+  /** Free bytes of the disk with the data folder: below `Low` degraded (an hour at 1,000 events/s leaves
+   *  room to act), below `Min` unhealthy. */
+  diskFreeBytesLow: 2 * 1024 * 1024 * 1024,
+  diskFreeBytesMin: 64 * 1024 * 1024,
 
   /** Waits for rows to reach a position. At it: READ_STORE_UNAVAILABLE. */
   progressWaitersMax: 256,
@@ -49,4 +58,13 @@ export const httpLimits = {
   leadAskMs: 1_000,
   /** Wait for a follower to say goodbye. Above: its connection is cut. */
   feedFarewellMs: 1_000,
+
+  /** One message of an MCP client: a call with 16 of the longest ids. Above: MESSAGE_TOO_LARGE. */
+  mcpMessageBytesMax: 256 * 1024,
+  /** UTF-16 units of a tool's answer as JSON, and as text: 12,000 tokens. Above: its texts are shortened,
+   *  and where that is not enough QUERY_TOO_LARGE. */
+  mcpAnswerCharsMax: 48_000,
+  /** Items of a tool's answer. */
+  mcpItemsMax: 50,
+  mcpItemsDefault: 20,
 } as const;

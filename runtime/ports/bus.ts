@@ -10,6 +10,8 @@ export interface BusMessage {
   readonly messageId: string;
   /** JSON text as sent; bytes where they were no UTF-8. */
   readonly body: string | Uint8Array;
+  /** For telemetry alone, where its publisher knows it; does not travel. */
+  readonly messageType?: string;
 }
 
 /** A message handed to the consumer. Exactly one of the three settlements must be called. */
@@ -63,6 +65,16 @@ export interface DeadLetters {
   purge(options: { tenantId: string | null; ids?: readonly string[] }): Promise<number>;
 }
 
+/** What is not settled yet. Null: the bus can't tell without reading it. */
+export interface Backlog {
+  /** In this process: waiting to be handed over, waiting for a place, and handed out. */
+  readonly here: number;
+  /** In the bus, for all nodes together, with what is here of it. */
+  readonly all: number | null;
+  /** Of all tenants. */
+  readonly deadLetters: number | null;
+}
+
 /** Called for each delivery; may run many at once. Must settle the delivery and not throw. */
 export type DeliveryHandler = (delivery: Delivery) => Promise<void>;
 
@@ -85,5 +97,7 @@ export interface Bus {
   ): Promise<() => Promise<void>>;
   /** Asks whether it can be published to now. Rejects with BUS_UNAVAILABLE where it does not answer. */
   check(): Promise<void>;
+  /** Counts what is not settled; for who looks now and then. Rejects with BUS_UNAVAILABLE. */
+  backlog(): Promise<Backlog>;
   readonly deadLetters: DeadLetters;
 }

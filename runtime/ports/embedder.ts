@@ -1,7 +1,7 @@
 /**
  * Embedder: texts to vectors in which likeness of meaning is nearness.
  *
- * One model for a process. Vectors of two models never compare, so whoever stores them stores the model
+ * A process has one model. Vectors of two models never compare, so whoever stores them stores the model
  * with them. One conformance suite (`test/contracts/embedder.ts`) holds every adapter to this.
  */
 

@@ -49,6 +49,22 @@ export interface GenerationStatus {
   readonly state: GenerationState;
 }
 
+/** A generation that another `promote` takes along. Only the kind of store that gave it knows what is in it. */
+export interface Promotion {
+  /** Of the projection. */
+  readonly name: string;
+}
+
+export interface PromotionOptions {
+  /** Keeps the generation that is replaced, to switch back to. */
+  readonly keepsOld?: boolean;
+}
+
+export interface JointPromotionOptions extends PromotionOptions {
+  /** Of other projections. */
+  readonly beside?: readonly Promotion[];
+}
+
 export interface Generations<Change> {
   /** The live generation; made, empty, where there is none. `version` is the code that built it. */
   live(): Promise<{ readonly sink: Sink<Change>; readonly version: number }>;
@@ -59,13 +75,20 @@ export interface Generations<Change> {
    * PROJECTION_BUSY while another build or switch runs, on any node.
    */
   begin(head?: number): Promise<Sink<Change>>;
-  /** Writes all of it and makes what readers need; may take minutes. Then it still takes batches. */
-  complete(sink: Sink<Change>): Promise<void>;
+  /**
+   * Writes all of it and makes what readers need; may take minutes. Then it still takes batches, and may
+   * be completed again. `signal` ends it where it waits for somebody else.
+   */
+  complete(sink: Sink<Change>, signal?: AbortSignal): Promise<void>;
   /**
    * Makes it live in one transaction: readers see the old one or this one. The old one is kept, or
    * dropped, and so is one that was kept before. Side effects follow of what the old one had not reached.
+   * Those `beside` it become live in the same transaction, or none of them does. Throws REQUEST_INVALID
+   * where the rows of one are in another store.
    */
-  promote(sink: Sink<Change>, options?: { readonly keepsOld?: boolean }): Promise<void>;
+  promote(sink: Sink<Change>, options?: JointPromotionOptions): Promise<void>;
+  /** What the `promote` of another projection needs to make this one live beside its own. */
+  promotion(sink: Sink<Change>, options?: PromotionOptions): Promotion;
   /** Lets go of one that was not promoted, for a later `begin` or `kept`. */
   leave(sink: Sink<Change>): Promise<void>;
   /** Drops one under construction. */

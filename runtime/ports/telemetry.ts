@@ -3,9 +3,28 @@
  * tests wait on them instead of sleeping.
  */
 export type Happening =
-  | { readonly name: 'message-completed'; readonly messageType: string; readonly events: number }
-  | { readonly name: 'message-abandoned'; readonly messageId: string; readonly code: string }
-  | { readonly name: 'message-dead-lettered'; readonly messageId: string; readonly code: string }
+  /** `ms`: from the delivery until its events were durable. */
+  | {
+      readonly name: 'message-completed';
+      readonly messageType: string;
+      readonly events: number;
+      readonly ms: number;
+    }
+  /** An empty type: it could not be read. Without type and `ms`: refused by the bus, unread. */
+  | {
+      readonly name: 'message-abandoned' | 'message-dead-lettered';
+      readonly messageId: string;
+      readonly code: string;
+      readonly messageType?: string;
+      readonly ms?: number;
+    }
+  /** What was handed to the bus together, its types one a message; `code` where the bus did not take it. */
+  | {
+      readonly name: 'messages-published';
+      readonly messageTypes: readonly (string | undefined)[];
+      readonly ms: number;
+      readonly code?: string;
+    }
   | { readonly name: 'actor-activated'; readonly stream: string; readonly replayed: number }
   | {
       readonly name: 'actor-passivated';
@@ -17,7 +36,11 @@ export type Happening =
       readonly stream: string;
       readonly messages: number;
       readonly events: number;
+      /** The append alone, with its repeats. */
+      readonly ms: number;
     }
+  /** One commit of the embedded log: the events of all appends that shared it. */
+  | { readonly name: 'group-committed'; readonly events: number }
   | { readonly name: 'append-conflicted'; readonly stream: string; readonly actual: number }
   | {
       readonly name: 'append-retried';
@@ -106,9 +129,57 @@ export type Happening =
       readonly reason: 'lagging' | 'silent' | 'draining' | 'overgrown' | 'failed';
       readonly position: number;
     }
+  /** A request's answer is on its way; `route` is the pattern, empty where none matched. */
+  | {
+      readonly name: 'request-answered';
+      readonly method: string;
+      readonly route: string;
+      readonly status: number;
+      readonly ms: number;
+    }
+  /** A search went on without vectors, as the model did not give one. */
+  | { readonly name: 'search-degraded'; readonly error: Error }
+  /** Chunks of documents are in the index; `refused`: documents of which something is left out. */
+  | {
+      readonly name: 'documents-indexed';
+      readonly documents: number;
+      /** Texts that the model was asked for. */
+      readonly embedded: number;
+      readonly refused: number;
+    }
+  /** The index is held up, by its model or by the store. */
+  | { readonly name: 'indexing-retried'; readonly error: Error; readonly attempt: number }
+  /** One call to the embedding model; `code` where it gave no vectors. */
+  | {
+      readonly name: 'embedder-called';
+      readonly texts: number;
+      readonly ms: number;
+      readonly code?: string;
+    }
   | { readonly name: 'background-failed'; readonly task: string; readonly error: Error };
 
 export interface Telemetry {
   /** Called on the hot path: must be quick and must not throw. */
   record(happening: Happening): void;
+  /** Absent: nothing is traced, and nothing is spent on it. */
+  readonly tracer?: Tracer;
+}
+
+export interface SpanStart {
+  readonly name: string;
+  readonly kind: 'internal' | 'producer' | 'consumer' | 'client';
+  /** Traceparents of what led to it; those that are absent or none are passed over. */
+  readonly causes?: readonly (string | undefined)[];
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Spans of one process; contexts travel as W3C traceparent text. */
+export interface Tracer {
+  /** The context of what runs now, for a message that it sends; undefined where it is not recorded. */
+  current(): string | undefined;
+  /**
+   * Runs `work` as a span, which is given its own context. Causes of one trace: the span is in it, child
+   * of the first. Of several: it begins its own, and links them all. Rejects as `work` does.
+   */
+  span<T>(start: SpanStart, work: (traceparent: string | undefined) => Promise<T>): Promise<T>;
 }

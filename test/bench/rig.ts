@@ -8,19 +8,22 @@ import { openSqlite } from '#adapters/sqlite';
 import { systemClock, systemIds } from '#adapters/system';
 import {
   type ActorDefinition,
+  type Bus,
   type HostedProjection,
   type Limits,
   type Log,
   Runtime,
   type Snapshots,
+  type Telemetry,
 } from '#runtime';
 import { createEntity } from '#test/messages';
+import { ToldBus } from '../../infra/told-bus.ts';
 
 export interface Rig {
   readonly folder: string;
   readonly log: Log;
   readonly snapshots: Snapshots;
-  readonly bus: InProcessBus;
+  readonly bus: Bus;
   readonly runtime: Runtime;
   close(): Promise<void>;
 }
@@ -36,17 +39,24 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
 
 export async function openRig(
   folder: string,
-  options: { projections?: readonly HostedProjection[]; limits?: Partial<Limits> } = {},
+  options: {
+    projections?: readonly HostedProjection[];
+    limits?: Partial<Limits>;
+    /** Absent: nobody is told anything. */
+    telemetry?: Telemetry;
+  } = {},
 ): Promise<Rig> {
-  const { log, snapshots } = await openSqlite(join(folder, 'log.sqlite'));
-  const bus = new InProcessBus({ log, clock: systemClock, ids: systemIds });
+  const { telemetry } = options;
+  const { log, snapshots } = await openSqlite(join(folder, 'log.sqlite'), telemetry);
+  const inner = new InProcessBus({ log, clock: systemClock, ids: systemIds });
+  const bus = telemetry ? new ToldBus(inner, { clock: systemClock, telemetry }) : inner;
   const runtime = new Runtime({
     log,
     snapshots,
     bus,
     clock: systemClock,
     ids: systemIds,
-    telemetry: { record: () => undefined },
+    telemetry: telemetry ?? { record: () => undefined },
     contracts,
     actors: [entity as ActorDefinition, relationship as ActorDefinition],
     projections: options.projections ?? [],

@@ -13,6 +13,9 @@ import { notify } from './notify.ts';
 import { rebuild } from './rebuild.ts';
 import { replay } from './replay.ts';
 import { type Benchmark, machine, table, versions } from './report.ts';
+import { retrieval } from './retrieval.ts';
+import { telemetry } from './telemetry.ts';
+import { vectors } from './vectors.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   contract,
@@ -23,6 +26,9 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   replay,
   rebuild,
   bus,
+  telemetry,
+  retrieval,
+  vectors,
 };
 
 const { values, positionals } = parseArgs({

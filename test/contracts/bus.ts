@@ -90,6 +90,27 @@ export function describeBus(name: string, make: () => Promise<BusUnderTest>): vo
       expect(await letters(null)).toEqual([]);
     });
 
+    it('counts what is not settled, here and in all', async () => {
+      const held = Promise.withResolvers<void>();
+      await bus.consume(
+        async (delivery) => {
+          await held.promise;
+          await delivery.complete();
+        },
+        { inFlightMax: 2 },
+      );
+      send([1, 2, 3, 4].map((n) => messageFor('issue-1', n)));
+      await until('all of them are counted', async () => {
+        const { here, all } = await bus.backlog();
+        return here === 4 && (all === null || all === 4);
+      });
+      held.resolve();
+      await until('none is left', async () => {
+        const { here, all } = await bus.backlog();
+        return here === 0 && (all === null || all === 0);
+      });
+    });
+
     it('hands over what was published, as it came', async () => {
       const seen = new Map<string, BusMessage>();
       await bus.consume(

@@ -124,6 +124,24 @@ describe('ingest', () => {
   });
 });
 
+describe('search and query', () => {
+  it('find by words and by meaning, near an entity named by its key', async () => {
+    const { stdout } = await cognisync('search', 'timetable import', '--near', 'TIX-4');
+    expect(stdout).toMatch(/^1\. ISSUE TIX-4 Timetable import drops the last sailing of the day\n/);
+    expect(stdout).toContain('https://fjordlight.atlassian.net/browse/TIX-4\n');
+    const context = await cognisync('query', 'who works on the timetable import?');
+    expect(context.stdout).toMatch(/^\[1\] ISSUE TIX-4 /);
+    expect(context.stdout).toContain('—ASSIGNED_TO (assignee)→ Tomasz Wrona');
+  });
+
+  it('say where nothing can write an answer', async () => {
+    const { code, stderr } = await cognisync('query', 'why?', '--answer');
+    expect(stderr).toContain('CHAT_UNCONFIGURED');
+    expect(stderr).toContain('Set CHAT_URL');
+    expect(code).toBe(1);
+  });
+});
+
 describe('entity', () => {
   it('shows what it is and what it is linked to', async () => {
     const { stdout } = await cognisync('entity', 'jira:fjordlight.atlassian.net:issue:10101');
@@ -188,12 +206,24 @@ describe('projections', () => {
     expect(unknown.stderr).toContain('PROJECTION_UNKNOWN');
   });
 
+  it('are rebuilt and switched back together', async () => {
+    const rebuilt = await cognisync('rebuild', 'graph', 'embeddings', '--keep');
+    expect(rebuilt.stdout).toMatch(
+      /^graph is rebuilt up to ([\d,]+) in [\d.]+ s\nembeddings is rebuilt up to \1 in [\d.]+ s$/m,
+    );
+    const { answers } = await jsonOf('switch', 'graph', 'embeddings');
+    expect(answers).toMatchObject([{ name: 'graph' }, { name: 'embeddings' }]);
+    const unknown = await cognisync('rebuild', 'graph', 'nothing');
+    expect(unknown.stderr).toContain('PROJECTION_UNKNOWN');
+  });
+
   it('are verified, all of them where none is named', async () => {
     const { code, answers } = await jsonOf('verify');
     expect(answers).toMatchObject([
       { name: 'graph', isSame: true },
       { name: 'links', isSame: true },
       { name: 'history', isSame: true },
+      { name: 'embeddings', isSame: true },
     ]);
     expect(code).toBe(0);
   });

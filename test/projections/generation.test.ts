@@ -5,7 +5,14 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GraphChange, graphPlan, graphProjection, StoredGenerations } from '#projections';
-import { limits, type ReadStore, type RecordedEvent, RuntimeError, type Sink } from '#runtime';
+import {
+  type GenerationStatus,
+  limits,
+  type ReadStore,
+  type RecordedEvent,
+  RuntimeError,
+  type Sink,
+} from '#runtime';
 import { entityCreated, entityUpdated, History, linkActivated } from '#test/events';
 import { anyHistory, graphAfter } from '#test/graph-model';
 import { graphRows } from '#test/graph-rows';
@@ -201,6 +208,24 @@ for (const { name, make } of chosenKinds) {
       await promoted;
       expect(await store.query('SELECT FROM graph.node')).toEqual([]);
     });
+
+    it.runIf(name === 'PostgreSQL')(
+      'lets who changes generations pass who lists them',
+      async () => {
+        await generations.live();
+        let listed: Promise<readonly GenerationStatus[]> | undefined;
+        await store.transaction(async (tx) => {
+          await tx.query('SELECT FROM cognisync.generation FOR UPDATE');
+          listed = generations.list();
+          await until('the list waits', async () => {
+            const waits = 'SELECT FROM pg_locks WHERE NOT granted';
+            return (await tx.query(waits)).length > 0;
+          });
+          await tx.query(`INSERT INTO cognisync.generation VALUES ('other', 9, 1, 0, false)`);
+        });
+        expect(await listed).toMatchObject([{ number: 1, state: 'live' }]);
+      },
+    );
 
     it('is not stopped by a build that another has dropped', async () => {
       const built = await generations.begin();

@@ -13,7 +13,7 @@ describe('an activation', () => {
     const { bus, telemetry } = await stage();
     await bus.publish([write(0), write(1), write(2)]);
     expect(telemetry.all('turn-appended')).toEqual([
-      { name: 'turn-appended', stream, messages: 3, events: 3 },
+      { name: 'turn-appended', stream, messages: 3, events: 3, ms: 0 },
     ]);
   });
 

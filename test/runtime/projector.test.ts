@@ -18,6 +18,7 @@ function intercepted(
     begin: (head) => inner.begin(head),
     complete: () => inner.complete(),
     promote: (sink, options) => inner.promote(sink, options),
+    promotion: (sink, options) => inner.promotion(sink, options),
     leave: () => inner.leave(),
     discard: (sink) => inner.discard(sink),
     kept: () => inner.kept(),
@@ -317,7 +318,7 @@ describe('a projector', () => {
       phases.push((await runtime.projector('tally').status()).rebuild);
     };
     await runtime.projector('tally').rebuild();
-    expect(phases).toMatchObject([{ phase: 'indexing', position: 3, head: 3 }]);
+    expect(phases[0]).toMatchObject({ phase: 'indexing', position: 3, head: 3 });
   });
 
   it('switches back to the rows that a rebuild kept, brought up to date, and forth again', async () => {

@@ -160,6 +160,7 @@ export function exposedGenerations<Change>(
     begin: (head) => life.hears(async () => wrap(await inner.begin(head))),
     complete: (sink) => life.hears(() => inner.complete(original(sink))),
     promote: (sink, options) => life.hears(() => inner.promote(original(sink), options)),
+    promotion: (sink, options) => inner.promotion(original(sink), options),
     leave: (sink) => life.hears(() => inner.leave(original(sink))),
     kept: () =>
       life.hears(async () => {

@@ -98,10 +98,23 @@ export class EventStream {
     this.ended = this.#read(response);
   }
 
-  /** Rejects with the refusal. */
-  static async open(url: string, query: string, headers: Headers = {}): Promise<EventStream> {
+  /** Of the feed. Rejects with the refusal. */
+  static open(url: string, query: string, headers: Headers = {}): Promise<EventStream> {
+    return EventStream.#open(`${url}/feed?${query}`, { headers });
+  }
+
+  /** Of what is asked for with a body. Rejects with the refusal. */
+  static ask(url: string, body: unknown, headers: Headers = {}): Promise<EventStream> {
+    return EventStream.#open(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  }
+
+  static async #open(url: string, request: RequestInit): Promise<EventStream> {
     const abort = new AbortController();
-    const response = await fetch(`${url}/feed?${query}`, { headers, signal: abort.signal });
+    const response = await fetch(url, { ...request, signal: abort.signal });
     if (response.status !== 200) {
       const { code } = (await response.json()) as { code: string };
       throw { status: response.status, code } satisfies Refusal;

@@ -11,6 +11,9 @@ const server = 'postgres://postgres@127.0.0.1:5432';
 /** Whether a server answers; asked once a test file. */
 export const hasPostgres = await answers();
 
+/** Whether it has pgvector; without, suites name what they did not run: `describe.runIf(hasVectors)`. */
+export const hasVectors = hasPostgres && (await offersVectors());
+
 export interface TestDatabase {
   readonly url: string;
   /** Cuts every connection to it, as a restart of the server does. */
@@ -36,6 +39,20 @@ async function administer(sql: string): Promise<void> {
   await client.connect();
   try {
     await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+async function offersVectors(): Promise<boolean> {
+  const client = new pg.Client(`${server}/postgres`);
+  await client.connect();
+  try {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_available_extensions WHERE name = 'vector'`,
+    );
+    if (rowCount === 0) console.log(`NOT RUN on PostgreSQL: ${server} has no pgvector`);
+    return rowCount !== 0;
   } finally {
     await client.end();
   }

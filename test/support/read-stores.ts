@@ -6,7 +6,7 @@ import { openPglite, openPostgres } from '#adapters/postgres';
 import type { ReadStore } from '#runtime';
 import { putDatabase } from './database-template.ts';
 import { isLong } from './effort.ts';
-import { createDatabase, hasPostgres } from './postgres.ts';
+import { createDatabase, hasPostgres, hasVectors } from './postgres.ts';
 
 export interface StoreUnderTest {
   readonly store: ReadStore;
@@ -47,11 +47,17 @@ const postgres: StoreKind = {
 
 export const storeKinds: readonly StoreKind[] = hasPostgres ? [pglite, postgres] : [pglite];
 
+/** Those that can hold the index. */
+export const vectorKinds: readonly StoreKind[] = hasVectors ? [pglite, postgres] : [pglite];
+
 /**
  * For suites that try much of what is the same SQL on both: all in `test:long`, else PostgreSQL where it
  * answers, on which they take a third of the time.
  */
 export const chosenKinds: readonly StoreKind[] = isLong ? storeKinds : storeKinds.slice(-1);
+
+/** The same of those that can hold the index. */
+export const chosenVectorKinds: readonly StoreKind[] = isLong ? vectorKinds : vectorKinds.slice(-1);
 
 async function underTest(
   open: () => Promise<ReadStore>,

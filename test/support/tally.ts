@@ -5,7 +5,10 @@ import {
   type ChangeBatch,
   type GenerationStatus,
   type Generations,
+  type JointPromotionOptions,
   type Projection,
+  type Promotion,
+  type PromotionOptions,
   type RecordedEvent,
   RuntimeError,
   type Sink,
@@ -49,6 +52,10 @@ export class TallySink implements Sink<string> {
   }
 }
 
+interface TallyPromotion extends Promotion {
+  swap(): void;
+}
+
 export class TallyGenerations implements Generations<string> {
   liveSink: TallySink;
   version: number = tally.version;
@@ -78,13 +85,16 @@ export class TallyGenerations implements Generations<string> {
     // There are no indexes.
   }
 
-  async promote(sink: Sink<string>, { keepsOld = false } = {}): Promise<void> {
-    this.liveSink.isReplaced = true;
-    this.keptSink = keepsOld ? this.liveSink : null;
-    this.liveSink = sink as TallySink;
-    this.liveSink.isReplaced = false;
-    this.version = tally.version;
-    this.#forget(sink);
+  async promote(
+    sink: Sink<string>,
+    { beside = [], ...options }: JointPromotionOptions = {},
+  ): Promise<void> {
+    const all = [this.promotion(sink, options), ...(beside as readonly TallyPromotion[])];
+    for (const { swap } of all) swap();
+  }
+
+  promotion(sink: Sink<string>, { keepsOld = false }: PromotionOptions = {}): TallyPromotion {
+    return { name: tally.name, swap: () => this.#swap(sink as TallySink, keepsOld) };
   }
 
   async leave(): Promise<void> {
@@ -102,6 +112,15 @@ export class TallyGenerations implements Generations<string> {
 
   async list(): Promise<readonly GenerationStatus[]> {
     return [];
+  }
+
+  #swap(next: TallySink, keepsOld: boolean): void {
+    this.liveSink.isReplaced = true;
+    this.keptSink = keepsOld ? this.liveSink : null;
+    this.liveSink = next;
+    next.isReplaced = false;
+    this.version = tally.version;
+    this.#forget(next);
   }
 
   #forget(sink: Sink<string>): void {

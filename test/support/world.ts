@@ -199,15 +199,15 @@ class WorldRun {
     }
   }
 
-  /** Somebody rebuilds a projection at some moment; it may fail, and the live one must not suffer. */
+  /** Somebody rebuilds one or two projections at some moment; it may fail, and the live ones must not suffer. */
   async #rebuild(): Promise<void> {
     await this.#clock.sleep(this.#chance.int(6_000));
     const { runtime } = this.#chance.pick(this.#nodes);
-    const name = this.#chance.pick(['tally', 'graph', 'links']);
-    await runtime
-      .projector(name)
-      .rebuild()
-      .catch(() => this.#note(`rebuild of ${name} failed`));
+    const names = this.#chance.pick([['tally'], ['graph'], ['links', 'graph']]);
+    const [projector, ...beside] = names.map((name) => runtime.projector(name));
+    await projector!
+      .rebuild({ beside })
+      .catch(() => this.#note(`rebuild of ${names.join(' and ')} failed`));
   }
 
   /** The process manager's way to a bus. A node that crashes meanwhile has taken nothing for sure. */
@@ -270,6 +270,7 @@ class WorldRun {
     return {
       deadLetters: bus.deadLetters,
       check: () => bus.check(),
+      backlog: () => bus.backlog(),
       consume: (...args) => bus.consume(...args),
       publish: (messages) => {
         for (const { messageId, body } of messages) {

@@ -112,7 +112,9 @@ describe('what is asked rightly', () => {
     [
       'GET /projections',
       '/projections',
-      { items: [{ name: 'graph' }, { name: 'links' }, { name: 'history' }] },
+      {
+        items: [{ name: 'graph' }, { name: 'links' }, { name: 'history' }, { name: 'embeddings' }],
+      },
     ],
     ['GET /dead-letters', '/dead-letters', { items: [], next: null }],
     ['GET /connections', '/connections', { items: [{ id: 'jira', isSigned: false }] }],
@@ -216,6 +218,13 @@ describe('what is asked wrongly', () => {
     ['PROJECTION_UNKNOWN', '/projections/nothing/switch', { method: 'POST' }],
     ['REQUEST_INVALID', '/projections/graph/rebuild', { body: { rate: 0 } }],
     ['REQUEST_INVALID', '/projections/graph/rebuild', { body: { keeps: true } }],
+    ['PROJECTION_UNKNOWN', '/projections/rebuild', { body: { names: ['graph', 'nothing'] } }],
+    ['REQUEST_INVALID', '/projections/rebuild', { body: { names: [] } }],
+    ['REQUEST_INVALID', '/projections/rebuild', { body: { names: ['graph', 'graph'] } }],
+    ['REQUEST_INVALID', '/projections/rebuild', { body: { names: 'graph' } }],
+    ['REQUEST_INVALID', '/projections/rebuild', { method: 'POST' }],
+    ['PROJECTION_UNKNOWN', '/projections/switch', { body: { names: ['nothing'] } }],
+    ['REQUEST_INVALID', '/projections/switch', { body: { names: ['graph'], keep: true } }],
   ])('is refused with %s: %s', async (code, path, asked) => {
     const answer = await ask(path, { tenant: 'acme', ...asked });
     const { status, hint } = errorCatalogue[code as keyof typeof errorCatalogue];
@@ -482,6 +491,34 @@ describe('upkeep of projections', () => {
     expect(faultsOf('POST /projections/{name}/switch', switched)).toEqual([]);
     expect(await ended(switched.body.id)).toMatchObject({ kind: 'switch', state: 'done' });
     expect(await states()).toEqual(['live', 'kept']);
+  });
+
+  it('rebuilds several together, shows it with each, and switches them back together', async () => {
+    const names = ['graph', 'history'];
+    const both = async () => {
+      const { items } = (await ask('/projections')).body;
+      return names.map((name) => items.find((item: { name: string }) => item.name === name));
+    };
+    const done = async (begun: Answered) => {
+      expect(begun).toMatchObject({ status: 202, body: { projections: names, state: 'running' } });
+      expect((await both()).map(({ upkeep }) => upkeep.id)).toEqual([begun.body.id, begun.body.id]);
+      expect(await ended(begun.body.id)).toMatchObject({ state: 'done', error: null });
+      return (await both()).map(({ generations }) =>
+        generations.map(({ state }: { state: string }) => state),
+      );
+    };
+    const rebuild = await ask('/projections/rebuild', { body: { names, keep: true } });
+    expect(faultsOf('POST /projections/rebuild', rebuild)).toEqual([]);
+    expect(await done(rebuild)).toEqual([
+      ['kept', 'live'],
+      ['kept', 'live'],
+    ]);
+    const switched = await ask('/projections/switch', { body: { names } });
+    expect(faultsOf('POST /projections/switch', switched)).toEqual([]);
+    expect(await done(switched)).toEqual([
+      ['live', 'kept'],
+      ['live', 'kept'],
+    ]);
   });
 });
 

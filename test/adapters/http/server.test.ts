@@ -7,6 +7,7 @@ import { openPostgres } from '#adapters/postgres';
 import { systemClock } from '#adapters/system';
 import { CachedReads, GraphQueries } from '#projections';
 import { RuntimeError } from '#runtime';
+import { graphPlace } from '#test/graph-place';
 import { createEntity } from '#test/messages';
 import { partOf, type Shell, serveShell } from '#test/served';
 import { inTime, type Stage, stage } from '#test/stage';
@@ -188,7 +189,8 @@ describe('a fault behind the server', () => {
     const graph = new GraphQueries(readStore);
     const cache = new MemoryCache({ clock: systemClock, telemetry: new Recorder() });
     const cached = new CachedReads({ cache, graph, store: readStore, generation: () => 1 });
-    server.gate.open(partOf({ bus, log, readStore, cached }));
+    const { runtime } = graphPlace();
+    server.gate.open(partOf({ bus, log, readStore, cached, runtime }));
     expect(await ask('/entities/issue-1')).toMatchObject({
       status: 503,
       body: { code: 'READ_STORE_UNAVAILABLE' },
@@ -199,7 +201,7 @@ describe('a fault behind the server', () => {
 
   it('that nobody expected is 500, and its details are in the log alone', async () => {
     const { ask, lines, server } = await shell();
-    server.gate.open(partOf({}));
+    server.gate.open(partOf(graphPlace()));
     const answer = await ask('/entities/issue-1');
     expect(answer).toMatchObject({ status: 500, body: { code: 'INTERNAL' } });
     expect(JSON.stringify(answer.body)).not.toMatch(/undefined|\.ts/);
@@ -215,7 +217,7 @@ describe('too much', () => {
     const { ask, server } = await shell({ httpRequestsMax: 2 });
     const slow = Promise.withResolvers<void>();
     const cached = { entity: () => slow.promise.then(() => ({})) } as unknown as CachedReads;
-    server.gate.open(partOf({ cached }));
+    server.gate.open(partOf({ ...graphPlace(), cached }));
     const waiting = [ask('/entities/a'), ask('/entities/b')];
     await until('the third is turned away', async () => {
       const { status, body } = await ask('/entities/c');

@@ -1,0 +1,17 @@
+/**
+ * Names of OpenTelemetry's semantic conventions that are used here, as of version 1.44. Copied, not
+ * imported: those of messaging are in development, and change only when somebody changes them here.
+ */
+export const semantic = {
+  system: 'messaging.system',
+  operationName: 'messaging.operation.name',
+  operationType: 'messaging.operation.type',
+  destination: 'messaging.destination.name',
+  messageId: 'messaging.message.id',
+  conversationId: 'messaging.message.conversation_id',
+  batchMessages: 'messaging.batch.message_count',
+  errorType: 'error.type',
+  method: 'http.request.method',
+  route: 'http.route',
+  status: 'http.response.status_code',
+} as const;

@@ -1,0 +1,60 @@
+/** A bus that tells what is published on it: which types, how long it took, and whether it was taken. */
+import {
+  type Backlog,
+  type Bus,
+  type BusMessage,
+  type Clock,
+  type DeadLetters,
+  type DeliveryHandler,
+  type Telemetry,
+  toRuntimeError,
+} from '#runtime';
+
+export class ToldBus implements Bus {
+  readonly #bus: Bus;
+  readonly #clock: Clock;
+  readonly #telemetry: Telemetry;
+
+  constructor(bus: Bus, { clock, telemetry }: { clock: Clock; telemetry: Telemetry }) {
+    this.#bus = bus;
+    this.#clock = clock;
+    this.#telemetry = telemetry;
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.#bus.deadLetters;
+  }
+
+  async publish(messages: readonly BusMessage[]): Promise<void> {
+    const startedMs = this.#clock.now();
+    const tell = (code?: string) =>
+      this.#telemetry.record({
+        name: 'messages-published',
+        messageTypes: messages.map(({ messageType }) => messageType),
+        ms: this.#clock.now() - startedMs,
+        ...(code !== undefined && { code }),
+      });
+    try {
+      await this.#bus.publish(messages);
+    } catch (thrown) {
+      tell(toRuntimeError(thrown).code);
+      throw thrown;
+    }
+    tell();
+  }
+
+  consume(
+    handler: DeliveryHandler,
+    options: { readonly inFlightMax: number },
+  ): Promise<() => Promise<void>> {
+    return this.#bus.consume(handler, options);
+  }
+
+  check(): Promise<void> {
+    return this.#bus.check();
+  }
+
+  backlog(): Promise<Backlog> {
+    return this.#bus.backlog();
+  }
+}
