@@ -77,6 +77,7 @@ const levels: Readonly<Record<Happening['name'], 'debug' | 'info' | 'warn' | 'er
   'documents-indexed': 'debug',
   'indexing-retried': 'warn',
   'embedder-called': null,
+  'tracing-failed': 'warn',
   'background-failed': 'error',
 };
 

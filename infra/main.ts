@@ -8,5 +8,7 @@ import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/cognisync', import.meta.url)));
+// Before the libraries that it looks into.
+await import('./otel.ts');
 const { serve } = await import('./serve.ts');
 await serve();

@@ -8,14 +8,16 @@
  * supervisor starts it again; a process that goes on in a state nobody thought of does worse.
  */
 import { type HttpServer, openHttp } from '#adapters/http';
+import { OtelTracer } from '#adapters/otel';
 import { systemClock, systemIds } from '#adapters/system';
 import { errorCatalogue, type RuntimeError, toRuntimeError } from '#runtime';
 import { type Config, environment, readConfig } from './config.ts';
 import { createLogger, LoggedTelemetry } from './logging.ts';
 import { type Node, openNode } from './node.ts';
+import { tracing } from './otel.ts';
 import { redactionOf, secretsIn } from './redaction.ts';
 import type { NodeSurroundings } from './surroundings.ts';
-import { openTelemetry } from './telemetry.ts';
+import { messagingPlace, openTelemetry } from './telemetry.ts';
 import { version } from './version.ts';
 
 /** Serves until a signal ends it; then, or after a failure, the process ends. */
@@ -47,9 +49,11 @@ async function run(config: Config): Promise<void> {
     ...around,
     config,
     logged,
+    ...(tracing && { tracer: new OtelTracer(messagingPlace(config)) }),
     version,
     environment: environment(),
   });
+  tracing?.onFault((error) => telemetry.record({ name: 'tracing-failed', error }));
   const { exposition } = telemetry;
   const http = await openHttp({ ...around, logger, version, telemetry, exposition });
   const { node, url } = await opened(http, config, { ...around, telemetry });
@@ -65,7 +69,7 @@ async function run(config: Config): Promise<void> {
   if (!isDrained) logger.warn('some messages were still in flight; their senders heard no answer');
   await http.close();
   await node.close();
-  await telemetry.close();
+  await Promise.all([telemetry.close(), tracing?.end()]);
   logger.info('stopped');
 }
 

@@ -65,7 +65,8 @@ export async function openTelemetry(options: TelemetryOptions): Promise<OpenedTe
   };
 }
 
-function messagingPlace({
+/** The bus that messages go over. */
+export function messagingPlace({
   messageBus,
   redis,
   serviceBus,

@@ -1,4 +1,7 @@
-/** A bus that tells what is published on it: which types, how long it took, and whether it was taken. */
+/**
+ * A bus that tells what is published on it: which types, how long it took, and whether it was taken. Where
+ * traces are kept, publishing is a span, and its context goes with each message that has none.
+ */
 import {
   type Backlog,
   type Bus,
@@ -25,7 +28,17 @@ export class ToldBus implements Bus {
     return this.#bus.deadLetters;
   }
 
-  async publish(messages: readonly BusMessage[]): Promise<void> {
+  publish(messages: readonly BusMessage[]): Promise<void> {
+    const { tracer } = this.#telemetry;
+    if (tracer === undefined) return this.#publish(messages);
+    const attributes = { messages: messages.length };
+    return tracer.span({ name: 'send', kind: 'producer', attributes }, (_, traceparent) => {
+      const traced = (message: BusMessage): BusMessage => ({ traceparent, ...message });
+      return this.#publish(messages.map(traced));
+    });
+  }
+
+  async #publish(messages: readonly BusMessage[]): Promise<void> {
     const startedMs = this.#clock.now();
     const tell = (code?: string) =>
       this.#telemetry.record({

@@ -14,11 +14,11 @@ import type { Linked } from './core/recency.ts';
 import { replay, type Standing } from './core/replay.ts';
 import { backoffMs } from './core/retry.ts';
 import { decideTurn, type Turn } from './core/turn.ts';
-import type { Envelope, StreamName } from './envelope.ts';
+import { categoryOf, type Envelope, type StreamName } from './envelope.ts';
 import { RuntimeError, toRuntimeError } from './errors.ts';
 import type { AppendResult, Log } from './ports/log.ts';
 import type { Snapshots } from './ports/snapshots.ts';
-import type { Telemetry } from './ports/telemetry.ts';
+import type { SpanStart, Telemetry } from './ports/telemetry.ts';
 import { type Retrying, retrying } from './retrying.ts';
 
 /** What every activation of a runtime shares. */
@@ -94,7 +94,7 @@ export class Activation implements Linked<Activation> {
     while (this.#mailbox.length > 0) {
       const taken = this.#mailbox.splice(0, this.#around.limits.turnMessagesMax);
       try {
-        await this.#turn(taken);
+        await this.#tracedTurn(taken);
       } catch (thrown) {
         this.#standing = null;
         const error = toRuntimeError(thrown);
@@ -102,6 +102,19 @@ export class Activation implements Linked<Activation> {
       }
     }
     this.#isBusy = false;
+  }
+
+  /** A turn of messages of which one is traced is a span, caused by all that are. */
+  #tracedTurn(taken: readonly Waiting[]): Promise<void> {
+    const { tracer } = this.#around.telemetry;
+    if (tracer === undefined || !isTraced(taken)) return this.#turn(taken);
+    const start: SpanStart = {
+      name: 'turn',
+      kind: 'internal',
+      causes: taken.map(({ envelope }) => envelope.traceparent),
+      attributes: { turn_messages: taken.length, category: categoryOf(this.stream) },
+    };
+    return tracer.span(start, () => this.#turn(taken));
   }
 
   async #turn(taken: readonly Waiting[]): Promise<void> {
@@ -160,12 +173,16 @@ export class Activation implements Linked<Activation> {
     taken: readonly Waiting[],
   ): Promise<AppendResult | 'isolated'> {
     const expected = revision < 0 ? 'no_stream' : revision;
+    const { log, telemetry } = this.#around;
+    const { tracer } = telemetry;
+    const append = () => log.append(this.stream, events, expected);
+    const isUntraced = tracer === undefined || !isTraced(taken);
     try {
       return await retrying(
         this.#around,
-        () => this.#around.log.append(this.stream, events, expected),
+        isUntraced ? append : () => tracer.span(appendSpan(events.length), append),
         ({ code }, attempt) =>
-          this.#around.telemetry.record({
+          telemetry.record({
             name: 'append-retried',
             stream: this.stream,
             code,
@@ -248,6 +265,14 @@ export class Activation implements Linked<Activation> {
       });
     }
   }
+}
+
+function isTraced(taken: readonly Waiting[]): boolean {
+  return taken.some(({ envelope }) => envelope.traceparent !== undefined);
+}
+
+function appendSpan(events: number): SpanStart {
+  return { name: 'append', kind: 'client', attributes: { events } };
 }
 
 function settle(taken: readonly Waiting[], { outcomes }: Turn): void {

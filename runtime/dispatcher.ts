@@ -8,12 +8,12 @@
  * I1: nothing is completed before its events are durable. I5: a message that can never be handled is
  * kept with its reason, and holds nobody up.
  */
-import type { Contracts } from './actor.ts';
+import type { Contracts, Routed } from './actor.ts';
 import type { Directory } from './directory.ts';
 import { type RuntimeError, toRuntimeError } from './errors.ts';
 import type { Delivery } from './ports/bus.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Telemetry } from './ports/telemetry.ts';
+import type { SpanStart, Telemetry } from './ports/telemetry.ts';
 
 interface Surroundings {
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class Dispatcher {
     try {
       const routed = this.#contracts.read(delivery.message.body);
       messageType = routed.envelope.messageType;
-      decided = this.#directory.deliver(routed);
+      decided = this.#deliver(routed, delivery);
     } catch (thrown) {
       return this.#refuse(delivery, toRuntimeError(thrown), { messageType, startedMs });
     }
@@ -55,6 +55,30 @@ export class Dispatcher {
         return delivery.complete();
       },
       (thrown) => this.#refuse(delivery, toRuntimeError(thrown), { messageType, startedMs }),
+    );
+  }
+
+  /** Traced: as a child of who sent it, and what comes of it goes on from there. */
+  #deliver(routed: Routed, { message, deliveryCount }: Delivery): Promise<number> {
+    const { tracer } = this.#around.telemetry;
+    if (tracer === undefined) return this.#directory.deliver(routed);
+    const { envelope } = routed;
+    const { correlationId, messageId, messageType } = envelope;
+    const start: SpanStart = {
+      name: 'process',
+      kind: 'consumer',
+      causes: [message.traceparent ?? envelope.traceparent],
+      attributes: {
+        messageId,
+        messageType,
+        deliveryCount,
+        ...(correlationId && { correlationId }),
+      },
+    };
+    return tracer.span(start, (traceparent) =>
+      this.#directory.deliver(
+        traceparent === undefined ? routed : { ...routed, envelope: { ...envelope, traceparent } },
+      ),
     );
   }
 

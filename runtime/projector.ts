@@ -17,6 +17,7 @@ import { Progress } from './progress.ts';
 import type { Projection } from './projection.ts';
 import { type RebuildOptions, renew, switchBack, type Verification, verify } from './rebuild.ts';
 import type { Retrying } from './retrying.ts';
+import { traced } from './traced.ts';
 
 /** What every projector of a runtime shares. */
 export interface ProjectorSurroundings extends Retrying {
@@ -208,7 +209,11 @@ export class Projector<Change = unknown> {
         batch.events.length > 0 || batch.position - stored > unstoredPositionsMax;
       if (isWorthStoring) {
         const to = batch.position;
-        const next = await sink.apply({ changes: this.#changes(batch.events), from: stored, to });
+        const from = stored;
+        const apply = () => sink.apply({ changes: this.#changes(batch.events), from, to });
+        // What is history to this projection is no part of a trace that is over.
+        const isNews = batch.live || this.#state.status === 'live';
+        const next = await (isNews ? this.#traced(batch.events, apply) : apply());
         if (next !== to) {
           const position = next;
           telemetry.record({ name: 'projection-overtaken', projection: this.name, position });
@@ -230,6 +235,11 @@ export class Projector<Change = unknown> {
         telemetry.record({ name: 'projection-live', projection: this.name, position });
       }
     }
+  }
+
+  #traced<T>(events: readonly RecordedEvent[], apply: () => Promise<T>): Promise<T> {
+    const { tracer } = this.#around.telemetry;
+    return traced(tracer, { name: `project ${this.name}`, kind: 'internal' }, events, apply);
   }
 
   #show(generation: number, position: number): void {

@@ -37,6 +37,7 @@ import { Gate } from './gate.ts';
 import { NodeHealth } from './health.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { Http, Typebox } from './http.ts';
+import { logLevelRoutes } from './log-level-routes.ts';
 import { mcpRoutes } from './mcp-routes.ts';
 import { type Exposition, metricsRoutes } from './metrics-routes.ts';
 import { refuseOtherMethods } from './other-methods.ts';
@@ -86,6 +87,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   healthRoutes(app, gate, new NodeHealth({ gate, clock: options.clock, limits }));
   const { exposition } = options;
   if (exposition) await app.register(async (own: Http) => metricsRoutes(own, exposition));
+  await app.register(async (own: Http) => logLevelRoutes(own, options.logger, options.clock));
   app.setNotFoundHandler(({ method }) => {
     throw gate.refusal ?? new RuntimeError('ROUTE_UNKNOWN', `no route for ${method} on this path`);
   });

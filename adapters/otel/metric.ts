@@ -1,5 +1,5 @@
 /**
- * The catalogue: every metric that a node has. `test/golden/metrics.json` holds it to that.
+ * The catalogue: every metric that a node has. `test/golden/metrics.ndjson` holds it to that.
  *
  * Those of the specification have its names, those of the semantic conventions have theirs, and ours begin
  * with `cognisync_`. All but the conventions' are spelt as Prometheus wants them, which the translation of

@@ -15,3 +15,10 @@ export const semantic = {
   route: 'http.route',
   status: 'http.response.status_code',
 } as const;
+
+/** What the frame calls what it tells of a span, in the words of the conventions; all else is our own. */
+export const attributeNames: Readonly<Record<string, string>> = {
+  messageId: semantic.messageId,
+  correlationId: semantic.conversationId,
+  messages: semantic.batchMessages,
+};

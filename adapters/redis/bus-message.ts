@@ -3,6 +3,7 @@
  *
  *     id     the producer's message id; absent: the one that the body says
  *     body   the exact bytes that the message came with
+ *     traceparent   of the span that sent it; absent where that is not traced
  *
  * An entry that somebody wrote by hand may have neither. Without a body it is no message, and goes to
  * the dead letters with all its fields.
@@ -19,14 +20,21 @@ import {
   streamOf,
   tenantPattern,
   toRuntimeError,
+  traceparentIn,
 } from '#runtime';
 import type { ScriptAnswer, ScriptArgument } from './bus-script.ts';
 
 /** A message on its way into a stream. */
 export interface Outgoing {
   readonly bytes: number;
-  /** For the publish script: shard, the id that a repeat has too, message id, body. */
-  readonly args: readonly [shard: number, once: string, messageId: string, body: string | Buffer];
+  /** For the publish script: shard, the id that a repeat has too, message id, body, traceparent or ''. */
+  readonly args: readonly [
+    shard: number,
+    once: string,
+    messageId: string,
+    body: string | Buffer,
+    traceparent: string,
+  ];
 }
 
 /** An entry of a shard's stream, as it was handed to us. */
@@ -44,7 +52,7 @@ export interface Entry {
  * A message to publish. One whose body can't be read has the shard of its id, so that some node reads
  * it and puts it to the dead letters. Throws MESSAGE_TOO_LARGE.
  */
-export function outgoing({ messageId, body }: BusMessage, ids: Ids): Outgoing {
+export function outgoing({ messageId, body, traceparent }: BusMessage, ids: Ids): Outgoing {
   const bytes = Buffer.from(body as Uint8Array);
   if (bytes.length > limits.messageBytesMax) {
     const fault = `a body of ${bytes.length} bytes, more than ${limits.messageBytesMax}`;
@@ -56,17 +64,27 @@ export function outgoing({ messageId, body }: BusMessage, ids: Ids): Outgoing {
   const once = ids.named(`${JSON.stringify([tenantId, messageId])}${bytes.toString('latin1')}`);
   return {
     bytes: bytes.length,
-    args: [shard, once, messageId, typeof body === 'string' ? body : bytes],
+    args: [shard, once, messageId, typeof body === 'string' ? body : bytes, traceparent ?? ''],
   };
 }
 
-/** An entry as the take script answers it: id, holders, message id, body. */
+/** An entry as the take script answers it: id, holders, message id, body, traceparent. */
 export function incoming(answer: ScriptAnswer): Entry {
-  const [id, holders, messageId, body] = answer as [Buffer, number, Buffer | null, Buffer | null];
+  const [id, holders, messageId, body, trace] = answer as [
+    Buffer,
+    number,
+    Buffer | null,
+    Buffer | null,
+    Buffer | null,
+  ];
+  const traceparent = traceparentIn(trace?.toString());
   return {
     id: id.toString(),
     holders,
-    message: messageOf(id.toString(), messageId, body),
+    message: {
+      ...messageOf(id.toString(), messageId, body),
+      ...(traceparent !== undefined && { traceparent }),
+    },
     bytes: body?.length ?? 0,
     hasBody: body !== null,
   };

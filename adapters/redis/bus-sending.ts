@@ -27,16 +27,20 @@ const publishing = new BusScript(
   redis.call('ZREMRANGEBYSCORE', seen, '-inf', time - seenMs)
   local answers, touched, at = {}, {}, 5
   while at <= #ARGV do
-    local first, past = at + 1, at + 1 + ARGV[at] * 4
+    local first, past = at + 1, at + 1 + ARGV[at] * 5
     local adds, fits = {}, 1
-    for n = first, past - 1, 4 do adds[ARGV[n]] = (adds[ARGV[n]] or 0) + 1 end
+    for n = first, past - 1, 5 do adds[ARGV[n]] = (adds[ARGV[n]] or 0) + 1 end
     for shard, count in pairs(adds) do
       if redis.call('XLEN', stream(shard)) + count > tonumber(backlogMax) then fits = 0 end
     end
     if fits == 1 then
-      for n = first, past - 1, 4 do
+      for n = first, past - 1, 5 do
         if redis.call('ZADD', seen, 'NX', time, ARGV[n + 1]) == 1 then
-          redis.call('XADD', stream(ARGV[n]), '*', 'id', ARGV[n + 2], 'body', ARGV[n + 3])
+          local fields = { 'id', ARGV[n + 2], 'body', ARGV[n + 3] }
+          if ARGV[n + 4] ~= '' then
+            fields[5], fields[6] = 'traceparent', ARGV[n + 4]
+          end
+          redis.call('XADD', stream(ARGV[n]), '*', unpack(fields))
           touched[ARGV[n]] = true
         end
       end

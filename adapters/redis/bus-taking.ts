@@ -29,7 +29,8 @@ const taking = new BusScript(
   local function add(entries, entry, count)
     local body = field(entry[2], 'body')
     bytes = bytes + #(body or '')
-    entries[#entries + 1] = { entry[1], count, field(entry[2], 'id'), body }
+    entries[#entries + 1] = { entry[1], count, field(entry[2], 'id'), body,
+      field(entry[2], 'traceparent') }
   end
 
   local function claim(key, count, entries)

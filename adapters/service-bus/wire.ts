@@ -14,7 +14,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ServiceBusMessage, ServiceBusReceivedMessage } from '@azure/service-bus';
 import { contracts } from '#actors';
-import { type BusMessage, type Ids, type Routed, shardOf, streamOf } from '#runtime';
+import { type BusMessage, type Ids, type Routed, shardOf, streamOf, traceparentIn } from '#runtime';
 
 /** Says that a message is one of ours: its body is taken as it is, and it has its shard. */
 export const publisher = 'cognisync';
@@ -30,7 +30,6 @@ export interface Luggage {
   /** The session that it is of already; absent: its shard is found. */
   readonly sessionId?: string;
   readonly correlationId?: string;
-  readonly traceparent?: string;
   readonly tracestate?: string;
 }
 
@@ -44,15 +43,16 @@ export interface WireOptions {
  * and puts it to the dead letters.
  */
 export function outgoing(
-  { messageId, body }: BusMessage,
+  message: BusMessage,
   { ids, shards }: WireOptions,
   luggage: Luggage = {},
 ): Outgoing {
+  const { messageId, body } = message;
   const routed = read(body);
   const envelope = routed?.envelope;
   const bytes = Buffer.from(body as Uint8Array);
   const tenantId = envelope?.tenantId ?? null;
-  const traceparent = envelope?.traceparent ?? luggage.traceparent;
+  const traceparent = message.traceparent ?? envelope?.traceparent;
   const correlationId = envelope?.correlationId ?? luggage.correlationId;
   const shard = shardOf(routed === null ? messageId : streamOf(routed.address), shards);
   return {
@@ -76,19 +76,27 @@ export function outgoing(
 
 /** A message as it came, with its exact body. */
 export function incoming(received: ServiceBusReceivedMessage): BusMessage {
-  return { messageId: messageIdOf(received), body: bodyOf(received) };
+  const traceparent = traceparentOf(received);
+  return {
+    messageId: messageIdOf(received),
+    body: bodyOf(received),
+    ...(traceparent !== undefined && { traceparent }),
+  };
 }
 
 /** What a message without a shard takes along to its shard. */
 export function luggageOf(received: ServiceBusReceivedMessage): Luggage {
   const { correlationId } = received;
-  const traceparent = textOf(received, 'traceparent') ?? textOf(received, 'Diagnostic-Id');
   const tracestate = textOf(received, 'tracestate');
   return {
     ...(correlationId !== undefined && { correlationId: String(correlationId) }),
-    ...(traceparent !== null && { traceparent }),
     ...(tracestate !== null && { tracestate }),
   };
+}
+
+function traceparentOf(received: ServiceBusReceivedMessage): string | undefined {
+  const { traceparent, 'Diagnostic-Id': diagnosticId } = received.applicationProperties ?? {};
+  return traceparentIn(traceparent) ?? traceparentIn(diagnosticId);
 }
 
 /** Whether it was sent by a node of ours. */

@@ -8,6 +8,7 @@ import { type Common, isJson, orComplain, position, remote, run } from './comman
 import { addCopyCommands } from './copy-commands.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
 import { addHistoryCommands } from './history-commands.ts';
+import { duration } from './log-level.ts';
 import { endQuietlyWithReader } from './output.ts';
 import { addProjectionCommands } from './projection-commands.ts';
 import { addRetrievalCommands } from './retrieval-commands.ts';
@@ -43,6 +44,8 @@ URL when it is ready; its log goes to stderr, as JSON.
   $ PORT=8080 DATA_DIR=/var/lib/cognisync cognisync start`,
   )
   .action(async () => {
+    // Before the libraries that it looks into.
+    await import('../otel.ts');
     const { serve } = await import('../serve.ts');
     await serve();
   });
@@ -93,6 +96,23 @@ Exits with 1 where something is not well.
     await run(options, async (client) => {
       if (!(await doctor(client, { isJson: isJson(options) }))) process.exitCode = 1;
     });
+  });
+
+remote(program, 'log-level')
+  .description("Show or change how much a node's log says, while it runs.")
+  .argument('[level]', 'trace, debug, info, warn, error or fatal')
+  .option('--for <duration>', 'such as 30s, 10m or 2h; then it goes back', duration)
+  .addHelpText(
+    'after',
+    `
+Of this one node; without --for it stays until the node ends, which begins with LOG_LEVEL again.
+
+  $ cognisync log-level debug --for 10m`,
+  )
+  .action(async (level: string | undefined, options: Common & { for?: number }) => {
+    const { logLevel } = await import('./log-level.ts');
+    const { for: seconds } = options;
+    await run(options, (client) => logLevel(client, { isJson: isJson(options), level, seconds }));
   });
 
 remote(program, 'ingest')

@@ -7,7 +7,7 @@
  * otherwise, and the two would rebuild against each other for ever. M3: a build waits for the model,
  * while the old generation serves on; `signal` ends the wait, and the build is left where it is.
  */
-import { type ReadStore, RuntimeError, type Sink } from '#runtime';
+import { type EmbedderModel, type ReadStore, RuntimeError, type Sink } from '#runtime';
 import { StoredGenerations } from '../generation.ts';
 import { schemaOf } from '../schema.ts';
 import type { DocumentChange } from './change.ts';
@@ -41,7 +41,6 @@ class EmbeddingsGenerations extends StoredGenerations<DocumentChange> {
     const theirs = await modelIn(this.#store, schemaOfSink(live.sink));
     if (isSameModel(theirs, this.#filler.model)) {
       this.#wasOurs = true;
-      await ensureVectorIndex(this.#store, schemaOfSink(live.sink));
       return live;
     }
     if (!this.#wasOurs) return { sink: live.sink, version: outdated };
@@ -55,8 +54,7 @@ class EmbeddingsGenerations extends StoredGenerations<DocumentChange> {
   override async begin(head?: number): Promise<Sink<DocumentChange>> {
     await ensurePgvector(this.#store);
     const sink = await super.begin(head);
-    if (isSameModel(await modelIn(this.#store, schemaOfSink(sink)), this.#filler.model))
-      return sink;
+    if (isSameModel(await this.#modelOf(sink), this.#filler.model)) return sink;
     await super.discard(sink);
     return super.begin();
   }
@@ -73,11 +71,21 @@ class EmbeddingsGenerations extends StoredGenerations<DocumentChange> {
   override async kept(): Promise<Sink<DocumentChange> | null> {
     const sink = await super.kept();
     if (sink === null) return null;
-    const theirs = await modelIn(this.#store, schemaOfSink(sink));
+    const theirs = await this.#modelOf(sink);
     if (isSameModel(theirs, this.#filler.model)) return sink;
     await super.leave(sink);
     const message = `the kept generation has vectors of ${theirs.name} ${theirs.version}`;
     throw new RuntimeError('PROJECTION_OUTDATED', message);
+  }
+
+  /** Of one that is held here, and let go where that can't be said. */
+  async #modelOf(sink: Sink<DocumentChange>): Promise<EmbedderModel> {
+    try {
+      return await modelIn(this.#store, schemaOfSink(sink));
+    } catch (thrown) {
+      await super.leave(sink);
+      throw thrown;
+    }
   }
 }
 

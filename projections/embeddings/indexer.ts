@@ -2,7 +2,8 @@
  * Keeps the chunks of the live generation up with its documents, beside the projection.
  *
  *     away ──lock of the store──▶ leading ─▶ a round ─▶ pending: the next one
- *                                               ╰────▶ none: waits for rows to come
+ *                                               ╰────▶ none: the index of vectors, where it is
+ *                                                      not made yet; waits for rows to come
  *
  * X1: of several nodes one indexes, the others ask for its place. Should two ever hold it, they do the
  * same work twice, and the rows are the same (rows.ts). X2: a node that ends anywhere leaves nothing
@@ -21,6 +22,7 @@ import {
 } from '#runtime';
 import type { Filler } from './filler.ts';
 import { schemaOfLive } from './model.ts';
+import { ensureVectorIndex } from './pgvector.ts';
 import { isPending } from './plan.ts';
 
 export interface IndexerOptions {
@@ -37,6 +39,8 @@ const lockName = 'cognisync/embeddings/index';
 export class Indexer {
   readonly #options: IndexerOptions;
   #running: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
+  /** The schema whose index of vectors is known to be there. */
+  #hasIndex: string | null = null;
   #asked: { readonly ms: number; readonly position: Promise<number> } | null = null;
 
   constructor(options: IndexerOptions) {
@@ -101,7 +105,12 @@ export class Indexer {
     const seen = progress().position;
     const schema = seen === 0 ? null : await schemaOfLive(filler.store, filler.model);
     const taken = schema === null ? 0 : await filler.round({ schema, follows: null }, signal);
-    if (taken === 0) await this.#news(seen, signal);
+    if (taken > 0) return;
+    if (schema !== null && schema !== this.#hasIndex) {
+      await ensureVectorIndex(filler.store, schema);
+      this.#hasIndex = schema;
+    }
+    await this.#news(seen, signal);
   }
 
   /** Resolves when the rows are beyond `seen`, or after a while: a switch of generations moves nothing. */

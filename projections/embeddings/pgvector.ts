@@ -38,8 +38,8 @@ async function installed(store: ReadStore): Promise<string | null> {
 }
 
 /**
- * Makes the index of vectors where it is absent: once the chunks are in, which takes a tenth of the time.
- * Its graph is built in memory as far as that goes.
+ * Makes the index of vectors where it is absent: when the chunks are in, which takes a tenth of the time
+ * that it takes to put them into it one by one. Until then a search compares all chunks.
  */
 export async function ensureVectorIndex(store: ReadStore, schema: string): Promise<void> {
   const [row] = await store.query<{ isThere: boolean }>(

@@ -189,7 +189,7 @@ function walked(candidates: Candidates, distance: string): string {
 function joined({ schema, tenant, where }: Candidates): string {
   return `${schema}.chunk c
     JOIN graph.node n ON n.tenant_id = c.tenant_id AND n.id = c.entity_id
-   WHERE c.tenant_id = ${tenant} AND n.tenant_id = ${tenant} AND ${where ?? 'true'}`;
+   WHERE c.tenant_id = ${tenant} AND n.tenant_id = ${tenant} AND (${where ?? 'true'})`;
 }
 
 /** Of the version that its document has now. */

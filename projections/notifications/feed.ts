@@ -22,10 +22,12 @@ import {
   RuntimeError,
   type Telemetry,
   toRuntimeError,
+  traced,
 } from '#runtime';
 import { FeedFilter, type FeedRequest } from './filter.ts';
 import { type FeedLine, Follower } from './follower.ts';
 import { forget } from './invalidation.ts';
+import type { Notification } from './message.ts';
 import { Narrator } from './narrator.ts';
 import { neighboursAt } from './neighbours.ts';
 import { notifiedEvents } from './notification.ts';
@@ -168,7 +170,7 @@ export class Feed {
   }
 
   async #handOver(signal: AbortSignal): Promise<void> {
-    const { cache, clock, limits, log, progress } = this.#options;
+    const { cache, clock, limits, log, progress, telemetry } = this.#options;
     const narrator = new Narrator(log);
     const batches = log.subscribe({
       after: this.position,
@@ -177,23 +179,32 @@ export class Feed {
       batchMax: limits.feedPageEvents,
     });
     for await (const { events, position } of batches) {
-      const notifications = await narrator.tell(events);
-      const last = notifications.at(-1);
-      if (last !== undefined) {
-        await progress.reached(last.position, signal);
-        await forget(cache, notifications);
-      }
+      const tell = async () => {
+        const notifications = await narrator.tell(events);
+        const last = notifications.at(-1);
+        if (last !== undefined) {
+          await progress.reached(last.position, signal);
+          await forget(cache, notifications);
+        }
+        return notifications;
+      };
+      const span = { name: 'notify', kind: 'internal' } as const;
+      const notifications = await traced(telemetry.tracer, span, events, tell);
       const startMs = clock.now();
-      this.#recent.add(notifications, position);
-      const shared = new Map();
-      for (const follower of this.#live) {
-        follower.take(notifications, position, shared);
-        if (!follower.isFull) continue;
-        this.#live.delete(follower);
-        void this.#join(follower);
-      }
+      this.#take(notifications, position);
       const tookMs = clock.now() - startMs;
       if (tookMs > 0) await clock.sleep(Math.min(tookMs / 2, limits.feedPauseMsMax), signal);
+    }
+  }
+
+  #take(notifications: readonly Notification[], position: number): void {
+    this.#recent.add(notifications, position);
+    const shared = new Map();
+    for (const follower of this.#live) {
+      follower.take(notifications, position, shared);
+      if (!follower.isFull) continue;
+      this.#live.delete(follower);
+      void this.#join(follower);
     }
   }
 

@@ -69,7 +69,7 @@ export const embeddingLimits = {
    *  nobody by itself. */
   wordMatchesMax: 1_000,
   /** Entities with the rarest words whose texts are unpacked and ranked, 10 µs each. */
-  wordCandidatesMax: 500,
+  wordCandidatesMax: 300,
   /** Values that one filter may name, and steps from one of `near`. Above: REQUEST_INVALID. */
   filterValuesMax: 20,
   nearDistanceMax: 3,

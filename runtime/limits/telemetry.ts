@@ -10,4 +10,11 @@ export const telemetryLimits = {
   eventLoopLookMs: 100,
   /** The last metrics that are pushed when a node stops. Above: they are lost. */
   metricsFarewellMs: 2_000,
+  /** The last spans that are sent when a node stops. Above: they are lost. */
+  tracesFarewellMs: 2_000,
+  /** What one span is linked to, as many as the SDK keeps; a batch of events has more causes. Above: the
+   *  first ones count. */
+  spanLinksMax: 128,
+  /** Longest that a log level is changed for a while: a day. More: REQUEST_INVALID. */
+  logLevelSecondsMax: 86_400,
 } as const;

@@ -12,6 +12,8 @@ export interface BusMessage {
   readonly body: string | Uint8Array;
   /** For telemetry alone, where its publisher knows it; does not travel. */
   readonly messageType?: string;
+  /** W3C context of the span that sent it; travels beside the body, which stays what its producer wrote. */
+  readonly traceparent?: string;
 }
 
 /** A message handed to the consumer. Exactly one of the three settlements must be called. */

@@ -156,6 +156,8 @@ export type Happening =
       readonly ms: number;
       readonly code?: string;
     }
+  /** Spans could not be sent, or not in time. */
+  | { readonly name: 'tracing-failed'; readonly error: Error }
   | { readonly name: 'background-failed'; readonly task: string; readonly error: Error };
 
 export interface Telemetry {
@@ -173,13 +175,19 @@ export interface SpanStart {
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/**
+ * What a span does. It is given its own context where that is recorded, for what is kept; and in any case, for
+ * what it sends, so that all of a trace is recorded or nothing of it.
+ */
+export type TracedWork<T> = (recorded: string | undefined, own: string) => Promise<T>;
+
 /** Spans of one process; contexts travel as W3C traceparent text. */
 export interface Tracer {
-  /** The context of what runs now, for a message that it sends; undefined where it is not recorded. */
-  current(): string | undefined;
   /**
-   * Runs `work` as a span, which is given its own context. Causes of one trace: the span is in it, child
-   * of the first. Of several: it begins its own, and links them all. Rejects as `work` does.
+   * Runs `work` at once as a span. Without causes the span is a child of what runs now. Causes of one
+   * trace: it is in that, child of the first, and linked to the others. Of several: it begins its own and
+   * links them all, limits.spanLinksMax at most. None of them a context: it begins its own. Rejects and
+   * throws as `work` does.
    */
-  span<T>(start: SpanStart, work: (traceparent: string | undefined) => Promise<T>): Promise<T>;
+  span<T>(start: SpanStart, work: TracedWork<T>): Promise<T>;
 }

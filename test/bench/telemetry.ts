@@ -1,13 +1,22 @@
 /**
  * What it costs to be looked at: commands from their bytes to their fsynced events, in turn with nobody
- * told, and with all metrics counted and a scrape a second. The machine's mood changes from round to
- * round, so each round has both, and their ratio is what counts; CPU time feels other programs least.
+ * told, with all metrics counted and a scrape a second, and with one trace in a hundred recorded and written
+ * as for a collector. The machine's mood changes from round to round, so each round has all three, and
+ * ratios are what counts; CPU time feels other programs least.
  */
-import { Metrics } from '#adapters/otel';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace';
+import { Metrics, OtelTracer } from '#adapters/otel';
 import { systemClock } from '#adapters/system';
 import type { Telemetry } from '#runtime';
 import { onTheBus } from '#test/messages';
-import { type Benchmark, median } from './report.ts';
+import { LinkedSampler } from '../../infra/linked-sampler.ts';
+import { type Benchmark, median, type Result } from './report.ts';
 import { command, drive, inFolder, openRig } from './rig.ts';
 
 const count = 40_000;
@@ -24,45 +33,87 @@ interface Round {
 /** How a node is looked at; `end` ends the looking. */
 type Mode = () => { readonly telemetry?: Telemetry; readonly end: () => void };
 
+const messaging = { system: 'in_process', destination: 'commands' };
+
 const modes = {
   off: () => ({ end: () => undefined }),
   metrics: () => {
-    const messaging = { system: 'in_process', destination: 'commands' };
     const metrics = new Metrics({ clock: systemClock, messaging });
     const scraping = setInterval(() => void metrics.exposition(), 1_000);
     return { telemetry: metrics, end: () => clearInterval(scraping) };
   },
+  traces: () => {
+    const tracer = new OtelTracer(messaging);
+    return { telemetry: { record: () => undefined, tracer }, end: () => undefined };
+  },
 } satisfies Readonly<Record<string, Mode>>;
 
+type ModeName = keyof typeof modes;
+const names = Object.keys(modes) as ModeName[];
+
+/** Takes all spans and sends them nowhere. */
+const exporter: SpanExporter = {
+  export: (_, done) => done({ code: 0 }),
+  shutdown: async () => undefined,
+};
+
 export const telemetry: Benchmark = async (say) => {
-  const found: { readonly off: Round; readonly metrics: Round }[] = [];
+  const root = new LinkedSampler(new TraceIdRatioBasedSampler(0.01));
+  const sdk = new NodeSDK({
+    sampler: new ParentBasedSampler({ root }),
+    spanProcessors: [new BatchSpanProcessor({ exporter })],
+    metricReaders: [],
+    logRecordProcessors: [],
+    autoDetectResources: false,
+  });
+  sdk.start();
+  const found: Record<ModeName, Round>[] = [];
   for (let round = 0; round < rounds; round++) {
-    const isOffFirst = round % 2 === 0;
-    const first = await measured(isOffFirst ? modes.off : modes.metrics);
-    const second = await measured(isOffFirst ? modes.metrics : modes.off);
-    const [off, metrics] = isOffFirst ? [first, second] : [second, first];
-    found.push({ off, metrics });
-    say(`${off.cpu.toFixed(1)} µs a command, with metrics ${metrics.cpu.toFixed(1)}`);
+    const measuredNow = new Map<ModeName, Round>();
+    // Each comes first, in the middle and last.
+    for (const at of names.keys()) {
+      const name = names[(at + round) % names.length]!;
+      measuredNow.set(name, await measured(modes[name]));
+    }
+    const all = Object.fromEntries(measuredNow) as Record<ModeName, Round>;
+    found.push(all);
+    say(`µs a command: ${names.map((name) => `${name} ${all[name].cpu.toFixed(1)}`).join(', ')}`);
   }
-  const cpuRatios = found.map(({ off, metrics }) => metrics.cpu / off.cpu);
-  return [
-    { label: 'commands, nobody told', unit: '/s', value: median(found.map(({ off }) => off.rate)) },
+  await sdk.shutdown();
+  const of = (name: ModeName) => found.map((all) => all[name]);
+  const results = [
     {
-      label: 'commands, metrics (ratio to nobody told)',
+      label: 'commands, nobody told',
       unit: '/s',
-      value: median(found.map(({ metrics }) => metrics.rate)),
-      ratio: median(found.map(({ off, metrics }) => metrics.rate / off.rate)),
+      value: median(of('off').map(({ rate }) => rate)),
+    },
+  ];
+  return [...results, ...comparedWithOff(found, 'metrics'), ...comparedWithOff(found, 'traces')];
+};
+
+function comparedWithOff(
+  found: readonly Readonly<Record<ModeName, Round>>[],
+  name: ModeName,
+): readonly Result[] {
+  const cpuRatios = found.map((all) => all[name].cpu / all.off.cpu);
+  const shown = name === 'traces' ? 'traces at 1 %' : name;
+  return [
+    {
+      label: `commands, ${shown} (ratio to nobody told)`,
+      unit: '/s',
+      value: median(found.map((all) => all[name].rate)),
+      ratio: median(found.map((all) => all[name].rate / all.off.rate)),
     },
     {
-      label: 'CPU a command, metrics (ratio to nobody told)',
+      label: `CPU a command, ${shown} (ratio to nobody told)`,
       unit: 'µs',
-      value: median(found.map(({ metrics }) => metrics.cpu)),
+      value: median(found.map((all) => all[name].cpu)),
       ratio: median(cpuRatios),
     },
-    { label: 'least of these CPU ratios', unit: '', value: Math.min(...cpuRatios) },
-    { label: 'largest', unit: '', value: Math.max(...cpuRatios) },
+    { label: `${shown}: least of these CPU ratios`, unit: '', value: Math.min(...cpuRatios) },
+    { label: `${shown}: largest`, unit: '', value: Math.max(...cpuRatios) },
   ];
-};
+}
 
 function measured(mode: Mode): Promise<Round> {
   return inFolder(async (folder) => {

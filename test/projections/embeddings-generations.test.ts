@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPostgres } from '#adapters/postgres';
 import { ensurePgvector } from '#projections';
-import type { ReadStore } from '#runtime';
+import { type ReadStore, RuntimeError } from '#runtime';
 import { entityCreated, entityUpdated } from '#test/events';
 import { changesOf, chunksAfter, IndexRig, schemaOf } from '#test/index-rig';
 import { createDatabase, hasVectors } from '#test/postgres';
@@ -137,6 +137,26 @@ describe.each(vectorKinds)('generations of the index on $name', ({ make }) => {
     const kept = await before.generations.kept();
     await before.generations.promote(kept!);
     expect(await rig.found('refunds')).toEqual(['a']);
+  });
+
+  it('are let go where the store fails before it is known whose vectors they have', async () => {
+    let isAway = false;
+    const failing = new Proxy(under.store, {
+      get: (store, name: keyof ReadStore) => {
+        const own = store[name].bind(store) as (...given: unknown[]) => unknown;
+        if (name !== 'query') return own;
+        return async (sql: string, ...rest: unknown[]) => {
+          if (isAway && sql.includes('.model'))
+            throw new RuntimeError('READ_STORE_UNAVAILABLE', 'away');
+          return own(sql, ...rest);
+        };
+      },
+    });
+    const { generations } = new IndexRig(failing);
+    isAway = true;
+    await expect(generations.begin()).rejects.toMatchObject({ code: 'READ_STORE_UNAVAILABLE' });
+    isAway = false;
+    await generations.discard(await generations.begin());
   });
 
   it('are not rebuilt against another node, which has another model', async () => {

@@ -68,6 +68,21 @@ describe.each(vectorKinds)('the indexer on $name', ({ make }) => {
     }
   });
 
+  it('makes the index of vectors when what was there is in', async () => {
+    const position = await record(page('a', 'one'), page('b', 'two'));
+    const { node } = start();
+    await node.reached(position, never);
+    const { sink } = await rig.generations.live();
+    const indexes = () =>
+      under.store.query(
+        `SELECT FROM pg_indexes WHERE schemaname = $1 AND indexname = 'chunk_vector'`,
+        [schemaOf(sink.generation)],
+      );
+    await until('it is there', async () => (await indexes()).length === 1);
+    await node.reached(await record(page('c', 'three')), never);
+    expect(await rig.found('three')).toEqual(['c']);
+  });
+
   it('lets one of several nodes index, and tells all of them how far it is', async () => {
     const all = [start(), start(), start()];
     const position = await record(

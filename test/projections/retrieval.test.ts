@@ -404,7 +404,10 @@ for (const { name, make } of storeKinds) {
     it('never shows a tenant anything of another, whose ids and texts are the same', async () => {
       const mine = { chunkId: 'c1#0', event: { stream: 'entity-acme/c1' } };
       await rig.record(facts.map(ofOther));
-      await rig.record([entityDeleted({ tenantId: 'other', id: 'flow' })]);
+      await rig.record([
+        entityDeleted({ tenantId: 'other', id: 'flow' }),
+        entityUpdated({ tenantId: 'other', id: 'host', properties: { text: 'Zebra signin.' } }),
+      ]);
       await rig.index();
       const word = fc.constantFrom('refund', 'gateway', 'mandrill', 'walrus', 'login', 'the');
       const request = fc.record(
@@ -425,6 +428,8 @@ for (const { name, make } of storeKinds) {
         { numRuns: 40 },
       );
       expect(await retrieval.provenance('acme', 'c1#0')).toMatchObject(mine);
+      expect(await found('zebra', { mode: 'words' })).toEqual([]);
+      expect(await found('signin', { mode: 'vectors' })).toEqual(['PAY-2']);
       expect(idsOf((await retrieval.search('none', { q: 'refund' }, signal)).hits)).toEqual([]);
     });
 

@@ -34,6 +34,7 @@ describe('the documentation', () => {
       '/health',
       '/health/live',
       '/health/ready',
+      '/log-level',
       '/mcp',
       '/paths',
       '/projections',

@@ -1,0 +1,153 @@
+/**
+ * Spans through OpenTelemetry's API; the provider that is registered samples and sends them.
+ *
+ *     no causes given     child of what runs now
+ *     causes of one trace child of the first, linked to the others
+ *     of several          begins a trace of its own, linked to all
+ *
+ * T1: a span that failed has the code of its error and no text of it, which may hold what is a user's.
+ * T2: one trace is recorded whole or not at all; only recorded spans are told their own context, so what
+ * is stored with events is never the context of a span that nobody will find. Work that is not recorded runs
+ * in the context that it was called in, for contexts of its own are most of what it would cost.
+ */
+import {
+  type Attributes,
+  type Context,
+  context,
+  type Link,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
+import {
+  limits,
+  type SpanStart,
+  type TracedWork,
+  type Tracer,
+  toRuntimeError,
+  traceparentIn,
+} from '#runtime';
+import type { MessagingPlace } from './metrics.ts';
+import { attributeNames, semantic } from './names.ts';
+
+const kinds: Readonly<Record<SpanStart['kind'], SpanKind>> = {
+  internal: SpanKind.INTERNAL,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+  client: SpanKind.CLIENT,
+};
+
+/** What is done to messages; spans of these names say on which bus. */
+const operations = new Set(['send', 'process']);
+
+export class OtelTracer implements Tracer {
+  readonly #tracer = trace.getTracer('cognisync');
+  readonly #messaging: MessagingPlace;
+
+  constructor(messaging: MessagingPlace) {
+    this.#messaging = messaging;
+  }
+
+  span<T>(start: SpanStart, work: TracedWork<T>): Promise<T> {
+    const { above, around, links } = placeOf(start.causes);
+    if (above !== undefined && !isRecorded(above)) return work(undefined, textOf(above));
+    const parent = above === undefined ? around : trace.setSpanContext(around, above);
+    const options = { kind: kinds[start.kind], links };
+    const span = this.#tracer.startSpan(this.#nameOf(start), options, parent);
+    const own = textOf(span.spanContext());
+    if (!span.isRecording()) return work(undefined, own);
+    span.setAttributes(this.#attributesOf(start));
+    const ended = (thrown?: unknown) => {
+      if (thrown !== undefined) {
+        const { code } = toRuntimeError(thrown);
+        span.setAttribute(semantic.errorType, code);
+        span.setStatus({ code: SpanStatusCode.ERROR, message: code });
+      }
+      span.end();
+    };
+    let working: Promise<T>;
+    try {
+      working = context.with(trace.setSpan(parent, span), work, undefined, own, own);
+    } catch (thrown) {
+      ended(thrown);
+      throw thrown;
+    }
+    return working.then(
+      (value) => {
+        ended();
+        return value;
+      },
+      (thrown) => {
+        ended(thrown);
+        throw thrown;
+      },
+    );
+  }
+
+  #nameOf({ name }: SpanStart): string {
+    return operations.has(name) ? `${name} ${this.#messaging.destination}` : name;
+  }
+
+  #attributesOf({ name, attributes }: SpanStart): Attributes {
+    const named: Attributes = {};
+    for (const [ours, value] of Object.entries(attributes ?? {})) {
+      named[attributeNames[ours] ?? `cognisync.${ours}`] = value;
+    }
+    if (operations.has(name)) {
+      named[semantic.system] = this.#messaging.system;
+      named[semantic.destination] = this.#messaging.destination;
+      named[semantic.operationName] = name;
+      named[semantic.operationType] = name;
+    }
+    return named;
+  }
+}
+
+/** Where a span stands: below what, and linked to what. */
+interface Place {
+  readonly above: SpanContext | undefined;
+  readonly around: Context;
+  readonly links: Link[];
+}
+
+function placeOf(causes: SpanStart['causes']): Place {
+  if (causes === undefined) {
+    const around = context.active();
+    return { above: trace.getSpanContext(around), around, links: [] };
+  }
+  const found =
+    causes.length === 1
+      ? spanContextIn(causes[0])
+      : [...new Set(causes)].flatMap(spanContextIn).slice(0, limits.spanLinksMax);
+  const [first, ...others] = found;
+  if (first === undefined) return { above: undefined, around: ROOT_CONTEXT, links: [] };
+  const isOne = others.every(({ traceId }) => traceId === first.traceId);
+  const linked = isOne ? others : found;
+  return {
+    above: isOne ? first : undefined,
+    around: ROOT_CONTEXT,
+    links: linked.map((one) => ({ context: one })),
+  };
+}
+
+function isRecorded({ traceFlags }: SpanContext): boolean {
+  return (traceFlags & TraceFlags.SAMPLED) !== 0;
+}
+
+/** None where the text names no span: it may be anybody's. */
+function spanContextIn(text: string | undefined): readonly SpanContext[] {
+  const found = traceparentIn(text);
+  if (found === undefined) return [];
+  // Each part has its place: version, trace, span, flags.
+  const traceFlags = Number.parseInt(found.slice(53), 16) & TraceFlags.SAMPLED;
+  const [traceId, spanId] = [found.slice(3, 35), found.slice(36, 52)];
+  return [{ traceId, spanId, traceFlags, isRemote: true }];
+}
+
+function textOf(spanContext: SpanContext): string {
+  const { traceId, spanId } = spanContext;
+  return `00-${traceId}-${spanId}-${isRecorded(spanContext) ? '01' : '00'}`;
+}

@@ -1,0 +1,26 @@
+/**
+ * Traces, where the standard variables of OpenTelemetry ask for them; else nothing, at the cost of reading
+ * these variables.
+ *
+ * A library is traced only where it is loaded after this file: `node --import ./infra/otel.ts …`, or an
+ * import of it before that of anything else that is heavy.
+ */
+import { environment } from './config.ts';
+import type { Environment } from './reading.ts';
+
+/** What was begun; null where traces are not asked for. */
+export const tracing = isTracingAsked(environment())
+  ? await (await import('./tracing.ts')).beginTracing(environment())
+  : null;
+
+/** Whether spans are to be sent anywhere. */
+export function isTracingAsked(environment: Environment): boolean {
+  const value = (name: string) => environment[name]?.trim() ?? '';
+  if (value('OTEL_SDK_DISABLED').toLowerCase() === 'true') return false;
+  const exporters = value('OTEL_TRACES_EXPORTER');
+  if (exporters !== '') return exporters.split(',').every((name) => name.trim() !== 'none');
+  return (
+    value('OTEL_EXPORTER_OTLP_ENDPOINT') !== '' ||
+    value('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== ''
+  );
+}
