@@ -73,9 +73,12 @@ export class Effects<Row extends KeyedRow = KeyedRow> {
   }
 }
 
-/** A row's key as one string: tenants hold no `/`. */
 export function keyOf(change: RowChange): string {
-  const { tenantId, id } = change.kind === 'put' ? change.row : change;
+  return keyOfRow(change.kind === 'put' ? change.row : change);
+}
+
+/** A row's key as one string: tenants hold no `/`. */
+export function keyOfRow({ tenantId, id }: Pick<KeyedRow, 'tenantId' | 'id'>): string {
   return `${tenantId}/${id}`;
 }
 

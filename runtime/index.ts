@@ -6,6 +6,7 @@ export { isBlobName } from './core/blob-name.ts';
 export { isCalendarDay } from './core/calendar.ts';
 export { channelText } from './core/channel.ts';
 export { eventText } from './core/event-text.ts';
+export { fnv1a, mixed } from './core/hash.ts';
 export { jsonText } from './core/json-text.ts';
 export { Listeners } from './core/listeners.ts';
 export { type Found, Loads } from './core/loads.ts';

@@ -6,6 +6,7 @@
  * The same on every machine: no locale, integers in 32 bits, and of floating point only what IEEE 754
  * rounds correctly (no logarithm). A change here is another model: raise `hashingVersion`.
  */
+import { fnv1a, mixed } from '#runtime';
 
 export const hashingVersion = 1;
 
@@ -63,11 +64,7 @@ function plain(text: string): string {
   return text.normalize('NFKD').replace(accents, '').normalize('NFC').toLowerCase();
 }
 
-/** FNV-1a on UTF-16 units, from a seed for each family, and the finish of MurmurHash3, which FNV lacks. */
+/** A seed for each family. */
 function hashOf(text: string, from: number, to: number, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+  return mixed(fnv1a(text, from, to, seed));
 }

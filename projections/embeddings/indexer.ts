@@ -23,7 +23,7 @@ import {
 import type { Filler } from './filler.ts';
 import { schemaOfLive } from './model.ts';
 import { ensureVectorIndex } from './pgvector.ts';
-import { isPending } from './plan.ts';
+import { completeUpTo, isPending } from './plan.ts';
 
 export interface IndexerOptions {
   readonly filler: Filler;
@@ -147,6 +147,6 @@ export class Indexer {
     const [row] = await filler.store.query<{ since: number | null }>(
       `SELECT min(since) AS since FROM ${schema}.document WHERE ${isPending} AND NOT is_deleted`,
     );
-    return row?.since == null ? seen : row.since - 1;
+    return completeUpTo(row?.since ?? null, seen);
   }
 }

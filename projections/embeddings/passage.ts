@@ -9,6 +9,8 @@
  * more on the first page would move the borders of all that follow, and all would be embedded again.
  */
 
+import { fnv1a } from '#runtime';
+
 /** A stretch [first, last) of a text, in UTF-16 units. */
 export interface Stretch {
   readonly first: number;
@@ -98,12 +100,8 @@ function isBeginning(text: string, piece: Stretch): boolean {
   return hashOf(text, content) % strideChars < content.last - content.first;
 }
 
-/** FNV-1a over UTF-16 units. */
 function hashOf(text: string, { first, last }: Stretch): number {
-  let hash = 0x811c9dc5;
-  for (let at = first; at < last; at++) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
+  const hash = fnv1a(text, first, last);
   // The low bits of a product know little of the high ones.
   return (hash ^ (hash >>> 15)) >>> 0;
 }

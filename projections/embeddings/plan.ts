@@ -21,6 +21,14 @@ import { embeddingsProjection } from './projection.ts';
 /** On a row of `document`: its chunks are not those of its text. */
 export const isPending = 'indexed < position';
 
+/**
+ * The index position: all text up to there is in. `since` is the least of pending documents, null where
+ * none is pending; `rowsAt` how far the rows are.
+ */
+export function completeUpTo(since: number | null, rowsAt: number): number {
+  return since === null ? rowsAt : since - 1;
+}
+
 /** The views that a reader of the index holds. */
 export const indexViews = ['embeddings.document', 'embeddings.chunk', 'embeddings.model'] as const;
 

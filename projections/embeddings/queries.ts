@@ -11,7 +11,7 @@ import { liveGenerationOf } from '../bookkeeping.ts';
 import { Parameters } from '../graph/answer.ts';
 import { schemaOf } from '../schema.ts';
 import { isSameModel } from './model.ts';
-import { isPending } from './plan.ts';
+import { completeUpTo, isPending } from './plan.ts';
 import { embeddingsProjection } from './projection.ts';
 import { textOf } from './vectors.ts';
 
@@ -110,7 +110,7 @@ export class IndexQueries {
     if (row === undefined) return { position: 0, model: null, state: 'rebuilding' };
     const { name, version, dimensions, since } = row;
     const model = { name, version, dimensions };
-    const position = since === null ? Math.max(row.position, rowsAt) : since - 1;
+    const position = completeUpTo(since, Math.max(row.position, rowsAt));
     const state = isSameModel(model, this.#model) ? 'ready' : 'rebuilding';
     return { position, model, state };
   }

@@ -6,6 +6,7 @@
  * documents is never waited for, so that two that lock several can't wait for each other.
  */
 import { limits, type Queryable, type ReadStore } from '#runtime';
+import { keyOfRow } from '../effect.ts';
 import type { DocumentRow } from './change.ts';
 import { type Chunk, chunkIdOf } from './chunk.ts';
 import { isPending } from './plan.ts';
@@ -86,8 +87,8 @@ async function writeLot(tx: Queryable, schema: string, lot: readonly Settled[]):
         FOR UPDATE OF d SKIP LOCKED`,
     [JSON.stringify(lot.map(versionOf))],
   );
-  const keys = new Set(locked.map(keyOfDocument));
-  const documents = lot.filter(({ document }) => keys.has(keyOfDocument(document)));
+  const keys = new Set(locked.map(keyOfRow));
+  const documents = lot.filter(({ document }) => keys.has(keyOfRow(document)));
   if (documents.length === 0) return;
   await tx.query(putChunks(schema), [JSON.stringify(documents.flatMap(rowsOf))]);
   const versions = JSON.stringify(documents.map(versionOf));
@@ -116,11 +117,6 @@ function rowsOf({ document, chunks }: Settled): readonly object[] {
   return chunks.map(({ chunk: { ord, text, hash }, vector }) => {
     return { tenantId, id: chunkIdOf(entityId, ord), entityId, ord, text, hash, vector };
   });
-}
-
-/** Tenants hold no `/`. */
-function keyOfDocument({ tenantId, id }: Pick<PendingDocument, 'tenantId' | 'id'>): string {
-  return `${tenantId}/${id}`;
 }
 
 /** One that stays as it is is not touched. */

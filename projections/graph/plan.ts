@@ -40,6 +40,8 @@ const heading = headings.map((name) => `coalesce(properties->>'${name}', '')`).j
 export const searchableHeading = searchable(heading, headingCharsMax);
 /** Null where there is none, which costs nothing. */
 export const searchableText = searchable("properties->>'text'");
+/** All of it, to be quoted. */
+export const searchableWhole = `concat_ws(' ', ${searchableHeading}, ${searchableText})`;
 
 const search = `
   array_to_tsvector(ARRAY[chr(1) || tenant_id])

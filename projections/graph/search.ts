@@ -18,7 +18,7 @@ import {
   Parameters,
   pageOf,
 } from './answer.ts';
-import { searchable, searchableHeading, searchableText, tenantMark } from './plan.ts';
+import { searchable, searchableWhole, tenantMark } from './plan.ts';
 
 export interface SearchRequest extends PageRequest {
   readonly q: string;
@@ -35,7 +35,8 @@ export interface Found {
 
 interface FoundRow extends Record<string, unknown>, Found {}
 
-const snippetOptions = [
+/** How PostgreSQL shows a text around what matches, which stands between ** and **. */
+export const snippetOptions = [
   'StartSel=**, StopSel=**',
   'MaxFragments=2, MaxWords=20, MinWords=8',
   'FragmentDelimiter=" … "',
@@ -70,7 +71,7 @@ export async function search(
           AND numnode(${words}) > 0 ${ofType}),
      page AS (SELECT * FROM found ${after} ORDER BY rank DESC, id LIMIT ${params.add(limit + 1)})
      SELECT ${entityJson} AS entity, page.rank,
-            ts_headline('simple', concat_ws(' ', ${searchableHeading}, ${searchableText}), ${words},
+            ts_headline('simple', ${searchableWhole}, ${words},
                         '${snippetOptions}') AS snippet
        FROM page JOIN graph.node n ON n.tenant_id = ${tenant} AND n.id = page.id
       ORDER BY page.rank DESC, page.id`,

@@ -5,7 +5,8 @@
  * words stand best; where the index has none of it, what the graph has around the words.
  */
 import { Parameters } from '../graph/answer.ts';
-import { searchable, searchableHeading, searchableText } from '../graph/plan.ts';
+import { searchable, searchableWhole } from '../graph/plan.ts';
+import { snippetOptions } from '../graph/search.ts';
 import type { HitPassage } from './answer.ts';
 import type { Found } from './found.ts';
 import { anyTermOf, type QueryWords } from './query-words.ts';
@@ -18,8 +19,6 @@ export interface ShownPassage extends HitPassage {
 
 type PassageRow = ShownPassage & Record<string, unknown>;
 
-const snippetOptions =
-  'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=" … "';
 const excerptOptions =
   'StartSel="", StopSel="", MaxFragments=2, MaxWords=80, MinWords=40, FragmentDelimiter=" … "';
 
@@ -73,8 +72,7 @@ export async function bestOf(
   const tenant = params.add(tenantId);
   const ids = params.add(entityIds);
   const query = anyTermOf(asked, params) ?? nothing;
-  const whole = `concat_ws(' ', ${searchableHeading}, ${searchableText})`;
-  const excerpt = `ts_headline('simple', ${whole}, ${query}, '${excerptOptions}')`;
+  const excerpt = `ts_headline('simple', ${searchableWhole}, ${query}, '${excerptOptions}')`;
   const chunk = `(SELECT c.id, c.position, c.text FROM embeddings.chunk c
      WHERE c.tenant_id = n.tenant_id AND c.entity_id = n.id
      ORDER BY ts_rank(to_tsvector('simple', ${searchable('c.text')}), ${query}) DESC, c.ord LIMIT 1)`;
