@@ -9,12 +9,19 @@
  *     blobs/           bodies too large for Service Bus, while their messages are under way
  */
 import { mkdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RuntimeError } from '#runtime';
 
 export const logFileIn = (dataDir: string): string => join(dataDir, 'log.sqlite');
 export const readModelsIn = (dataDir: string): string => join(dataDir, 'read-models');
 export const blobsIn = (dataDir: string): string => join(dataDir, 'blobs');
+
+/** Bytes that are left on the disk of a folder, for those who are not root. */
+export async function freeBytesIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
 
 /** Makes the folder where it is absent. Throws CONFIG_INVALID where that can't be. */
 export function makeDataDir(dataDir: string): void {

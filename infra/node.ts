@@ -7,7 +7,6 @@
  * Opened from left to right and closed the other way round, the log last. Where a part cannot be opened,
  * what was opened before it is closed again.
  */
-import { statfs } from 'node:fs/promises';
 import { contracts, entity, relationship } from '#actors';
 import { pageReaderOf } from '#adapters/atlassian';
 import type { Backend } from '#adapters/http';
@@ -39,7 +38,7 @@ import {
 } from '#runtime';
 import { openBus } from './bus.ts';
 import type { Config } from './config.ts';
-import { readModelsIn } from './data-folder.ts';
+import { freeBytesIn, readModelsIn } from './data-folder.ts';
 import { openLog } from './log.ts';
 import { foldedCharsMax } from './memory.ts';
 import { openRetrieval } from './retrieval.ts';
@@ -49,6 +48,7 @@ import { ToldBus } from './told-bus.ts';
 
 export interface Node extends Backend {
   readonly runtime: Runtime;
+  readonly diskFreeBytes: () => Promise<number>;
   /** How Redis stands; absent without one. */
   readonly redis?: () => Promise<RedisInfo>;
   /** How far the embedding index is behind; absent without one. */
@@ -170,10 +170,7 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
     history: new GraphHistory({ log, store: readStore, clock: surroundings.clock }),
     connections: config.connections,
     telemetry: surroundings.telemetry,
-    diskFreeBytes: async () => {
-      const { bavail, bsize } = await statfs(config.dataDir);
-      return bavail * bsize;
-    },
+    diskFreeBytes: () => freeBytesIn(config.dataDir),
     drain: async () => {
       sources.abort();
       const isDrained = await runtime.stop();

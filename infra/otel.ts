@@ -6,6 +6,7 @@
  * import of it before that of anything else that is heavy.
  */
 import { environment } from './config.ts';
+import { exportOf } from './export-variables.ts';
 import type { Environment } from './reading.ts';
 
 /** What was begun; null where traces are not asked for. */
@@ -15,12 +16,6 @@ export const tracing = isTracingAsked(environment())
 
 /** Whether spans are to be sent anywhere. */
 export function isTracingAsked(environment: Environment): boolean {
-  const value = (name: string) => environment[name]?.trim() ?? '';
-  if (value('OTEL_SDK_DISABLED').toLowerCase() === 'true') return false;
-  const exporters = value('OTEL_TRACES_EXPORTER');
-  if (exporters !== '') return exporters.split(',').every((name) => name.trim() !== 'none');
-  return (
-    value('OTEL_EXPORTER_OTLP_ENDPOINT') !== '' ||
-    value('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== ''
-  );
+  const { exporters } = exportOf(environment, 'TRACES');
+  return exporters.length > 0 && !exporters.includes('none');
 }

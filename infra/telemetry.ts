@@ -2,7 +2,6 @@
  * What a process tells of itself: happenings go to the log and are counted, and what is counted can be
  * scraped, and is pushed where the standard variables of OpenTelemetry ask for it.
  */
-import { statfs } from 'node:fs/promises';
 import type { Exposition } from '#adapters/http';
 import {
   expositionType,
@@ -15,12 +14,13 @@ import {
 } from '#adapters/otel';
 import { type Clock, type Happening, limits, type Telemetry, type Tracer } from '#runtime';
 import type { Config } from './config.ts';
+import { exportOf } from './export-variables.ts';
 import type { Node } from './node.ts';
 import type { Environment } from './reading.ts';
 import { resourceOf } from './resource.ts';
 
 interface TelemetryOptions {
-  readonly config: Pick<Config, 'serviceBus' | 'messageBus' | 'redis' | 'dataDir'>;
+  readonly config: Pick<Config, 'serviceBus' | 'messageBus' | 'redis'>;
   /** Where happenings are logged. */
   readonly logged: Telemetry;
   /** Absent: nothing is traced. */
@@ -51,13 +51,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<OpenedTe
       logged.record(happening);
     },
     exposition: { contentType: expositionType, read: () => metrics.exposition() },
-    observe: (node) => {
-      const diskFreeBytes = async () => {
-        const { bavail, bsize } = await statfs(config.dataDir);
-        return bavail * bsize;
-      };
-      observeNode({ ...node, diskFreeBytes }, { metrics, clock, limits });
-    },
+    observe: (node) => observeNode(node, { metrics, clock, limits }),
     close: async () => {
       endLooking();
       await endPushing();
@@ -98,16 +92,7 @@ async function push(
 
 /** How metrics are pushed by the standard variables; null where they are not. */
 export function otlpProtocol(environment: Environment): OtlpProtocol | null {
-  const value = (name: string) => environment[name]?.trim() ?? '';
-  if (value('OTEL_SDK_DISABLED').toLowerCase() === 'true') return null;
-  const exporters = value('OTEL_METRICS_EXPORTER');
-  const isAsked =
-    exporters === ''
-      ? value('OTEL_EXPORTER_OTLP_ENDPOINT') !== '' ||
-        value('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT') !== ''
-      : exporters.split(',').some((name) => name.trim() === 'otlp');
-  if (!isAsked) return null;
-  const protocol =
-    value('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL') || value('OTEL_EXPORTER_OTLP_PROTOCOL');
+  const { exporters, protocol } = exportOf(environment, 'METRICS');
+  if (!exporters.includes('otlp')) return null;
   return protocol === 'grpc' || protocol === 'http/json' ? protocol : 'http/protobuf';
 }

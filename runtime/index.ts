@@ -42,6 +42,7 @@ export type * from './ports/telemetry.ts';
 export { Progress } from './progress.ts';
 export * from './projection.ts';
 export type { ProjectionStatus, Projector } from './projector.ts';
+export { Question } from './question.ts';
 export type { RebuildOptions, Verification } from './rebuild.ts';
 export { type Rehearsed, rehearse } from './rehearse.ts';
 export { copyDiverged, replicaOf } from './replica.ts';

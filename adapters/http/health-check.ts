@@ -1,8 +1,5 @@
-/**
- * One check of one part of the node: asked in bounded time, and never twice at a time. A part that does
- * not answer is not asked again until it has, so that who looks every second piles nothing up.
- */
-import { type Clock, type ErrorCode, errorCatalogue, RuntimeError, toRuntimeError } from '#runtime';
+/** One check of one part of the node, in bounded time. */
+import { type Clock, type ErrorCode, errorCatalogue, Question, toRuntimeError } from '#runtime';
 
 export type Health = 'healthy' | 'degraded' | 'unhealthy';
 
@@ -35,21 +32,22 @@ export class Check {
   readonly name: string;
   readonly #options: CheckOptions;
   readonly #clock: Clock;
-  #asking: Promise<Found> | null = null;
+  readonly #question: Question<Found>;
 
   constructor(options: CheckOptions, clock: Clock) {
     this.name = options.name;
     this.#options = options;
     this.#clock = clock;
+    this.#question = new Question(options.ask, clock);
   }
 
   /** Never rejects; what does not answer within `patienceMs` is not well. */
   async look(patienceMs: number): Promise<Checked> {
-    const { failed, name } = this.#options;
+    const { failed, late, name } = this.#options;
     const startedMs = this.#clock.now();
     let found: Found;
     try {
-      found = await this.#inTime(patienceMs);
+      found = await this.#question.within(patienceMs, { status: failed, code: late, details: {} });
     } catch (thrown) {
       found = { status: failed, code: toRuntimeError(thrown).code, details: {} };
     }
@@ -63,30 +61,6 @@ export class Check {
       },
       durationMs: this.#clock.now() - startedMs,
     };
-  }
-
-  async #inTime(patienceMs: number): Promise<Found> {
-    this.#asking ??= this.#ask();
-    const patience = new AbortController();
-    const { late, name } = this.#options;
-    const timeout = this.#clock.sleep(patienceMs, patience.signal).then(
-      () => Promise.reject(new RuntimeError(late, `${name} did not answer in ${patienceMs} ms`)),
-      // Answered in time: the race is over.
-      () => new Promise<never>(() => undefined),
-    );
-    try {
-      return await Promise.race([this.#asking, timeout]);
-    } finally {
-      patience.abort();
-    }
-  }
-
-  async #ask(): Promise<Found> {
-    try {
-      return await this.#options.ask();
-    } finally {
-      this.#asking = null;
-    }
   }
 }
 

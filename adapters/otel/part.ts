@@ -1,10 +1,8 @@
 /**
- * A part of the node that is asked when somebody scrapes, in bounded time.
- *
- * One question at a time: who asks while it is under way waits for its answer, and no longer than
- * limits.scrapeMs. An answer may be used again for a while.
+ * A part of the node that is asked when somebody scrapes, for limits.scrapeMs at most. An answer may be used
+ * again for a while.
  */
-import type { Clock, Limits } from '#runtime';
+import { type Clock, type Limits, Question } from '#runtime';
 
 export interface PartOptions<T> {
   readonly ask: () => Promise<T>;
@@ -18,25 +16,19 @@ export interface PartOptions<T> {
 
 export class Part<T> {
   readonly #options: PartOptions<T>;
-  #asking: Promise<T | null> | null = null;
+  readonly #question: Question<T | null>;
   #kept: { readonly answer: T; readonly atMs: number } | null = null;
 
   constructor(options: PartOptions<T>) {
     this.#options = options;
+    this.#question = new Question(() => this.#ask(), options.clock);
   }
 
   /** What it says; null where it fails, or is late. Never rejects. */
   async look(): Promise<T | null> {
     const { clock, keptMs = 0, limits, onFailure } = this.#options;
     if (this.#kept !== null && clock.now() - this.#kept.atMs < keptMs) return this.#kept.answer;
-    this.#asking ??= this.#ask();
-    const patience = new AbortController();
-    const late = clock.sleep(limits.scrapeMs, patience.signal).then(
-      () => null,
-      () => null,
-    );
-    const answer = await Promise.race([this.#asking, late]);
-    patience.abort();
+    const answer = await this.#question.within(limits.scrapeMs, null);
     if (answer === null) onFailure();
     return answer;
   }
@@ -49,8 +41,6 @@ export class Part<T> {
     } catch {
       // That there is none is counted; what ails the part is told by who depends on it.
       return null;
-    } finally {
-      this.#asking = null;
     }
   }
 }

@@ -3,13 +3,14 @@
  * can't be looked at is a finding too.
  */
 import { constants } from 'node:fs';
-import { access, stat, statfs } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { versions } from 'node:process';
 import { openPostgres } from '#adapters/postgres';
 import { errorCatalogue, limits, type RuntimeError, toRuntimeError } from '#runtime';
 import { type Config, readConfig } from '../config.ts';
+import { freeBytesIn } from '../data-folder.ts';
 import { countOf } from './text.ts';
 
 export interface Finding {
@@ -79,9 +80,8 @@ async function folder({ dataDir }: Config): Promise<readonly Finding[]> {
   try {
     const there = await nearestOf(dataDir);
     await access(there, constants.W_OK);
-    const { bavail, bsize } = await statfs(there);
     const words = there === dataDir ? `${dataDir} can be written` : `${dataDir} can be made`;
-    return [well(name, words), disk(bavail * bsize)];
+    return [well(name, words), disk(await freeBytesIn(there))];
   } catch (thrown) {
     const advice = 'Give this user the right to write there, or set DATA_DIR to another folder.';
     return [ill(name, `${dataDir} can't be used: ${(thrown as Error).message}`, advice)];
