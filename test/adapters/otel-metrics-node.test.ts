@@ -1,41 +1,18 @@
 /** The metrics of a node that runs, as Prometheus scrapes them and as a collector gets them. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Family, familiesIn, labelsOf, valueIn } from '#test/exposition';
 import { followByEvents } from '#test/feed-client';
+import { goldenMetrics, seldomTold } from '#test/golden-metrics';
 import { createEntity } from '#test/messages';
 import { type RunningNode, startNode } from '#test/process';
 import { hasRedis, openRedis, type RedisServer } from '#test/redis';
 import { ask, settled, temporaryFolder } from '#test/served';
 import { until } from '#test/until';
-
-interface Golden {
-  readonly name: string;
-  readonly type: string;
-  readonly unit: string;
-  readonly labels: readonly string[];
-}
-
-const golden = readFileSync(new URL('../golden/metrics.ndjson', import.meta.url), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Golden);
-
-/** What this node has no reason to show: it loses no shard, its bus counts no dead letters, it has no index. */
-const untold = [
-  'cognisync_dead_letters',
-  'cognisync_embedding_calls_total',
-  'cognisync_embedding_failed_documents',
-  'cognisync_embedding_pending_documents',
-  'cognisync_feed_ended_total',
-  'cognisync_metric_reads_failed_total',
-  'cognisync_projection_failures_total',
-];
 
 /** Names that stand nowhere but in what was sent. */
 const secretTenant = 'tenant-of-the-metrics-test';
@@ -118,7 +95,7 @@ describe.runIf(hasRedis)('a node', () => {
     // Slow enough to be seen; it ends with the node.
     await ask(node.url, '/projections/graph/rebuild', { body: { rate: 1 } });
 
-    const awaited = golden.filter(({ name }) => !untold.includes(name));
+    const awaited = goldenMetrics.filter(({ name }) => !seldomTold.includes(name));
     const seen = new Map<string, Family>();
     await until(
       'all of them are there',
@@ -132,7 +109,7 @@ describe.runIf(hasRedis)('a node', () => {
       expect(missing).toEqual([]);
     });
     for (const [name, family] of seen) {
-      const known = golden.find((one) => one.name === name);
+      const known = goldenMetrics.find((one) => one.name === name);
       expect({ name, type: family.type, unit: family.unit }).toEqual({
         name: known?.name,
         type: known?.type,
@@ -188,7 +165,7 @@ describe.runIf(hasRedis)('a node', () => {
     const metrics: { name: string; unit: string }[] = resourceMetrics[0].scopeMetrics.flatMap(
       (one: { metrics: { name: string; unit: string }[] }) => one.metrics,
     );
-    const units = new Map(golden.map(({ name, unit }) => [name, unit]));
+    const units = new Map(goldenMetrics.map(({ name, unit }) => [name, unit]));
     for (const { name, unit } of metrics) expect(units.get(translated(name, unit))).toBe(unit);
   });
 
@@ -212,5 +189,5 @@ function translated(name: string, unit: string): string {
   const suffix = { s: '_seconds', By: '_bytes' }[unit] ?? '';
   const base = words.replace(/_total$/, '');
   const full = base.endsWith(suffix) ? base : base + suffix;
-  return golden.some((one) => one.name === `${full}_total`) ? `${full}_total` : full;
+  return goldenMetrics.some((one) => one.name === `${full}_total`) ? `${full}_total` : full;
 }

@@ -1,5 +1,4 @@
 /** Metrics on their own: what a happening comes to, and what a scrape shows of a node. */
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -13,22 +12,8 @@ import { systemClock } from '#adapters/system';
 import { type Clock, type Happening, limits, type ProjectionStatus } from '#runtime';
 import { ManualClock, quiet } from '#test/clock';
 import { type Family, familiesIn, labelsOf, valueIn } from '#test/exposition';
+import { type GoldenMetric, goldenMetrics } from '#test/golden-metrics';
 import { until } from '#test/until';
-
-interface Golden {
-  readonly name: string;
-  readonly type: string;
-  readonly unit: string;
-  readonly labels: readonly string[];
-}
-
-const golden: readonly Golden[] = readFileSync(
-  new URL('../golden/metrics.ndjson', import.meta.url),
-  'utf8',
-)
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line));
 
 const messaging = { system: 'in_process', destination: 'commands' };
 const metricsOf = (clock: Clock = systemClock) => new Metrics({ clock, messaging });
@@ -135,11 +120,11 @@ describe('the exposition', () => {
       unit: family.unit,
       labels: labelsOf(family),
     }));
-    const byName = (one: Golden, other: Golden) => (one.name < other.name ? -1 : 1);
+    const byName = (one: GoldenMetric, other: GoldenMetric) => (one.name < other.name ? -1 : 1);
     expect(found.sort(byName)).toEqual(
-      golden.map((one) => ({ ...one, labels: one.labels.toSorted() })).sort(byName),
+      goldenMetrics.map((one) => ({ ...one, labels: one.labels.toSorted() })).sort(byName),
     );
-    expect(Object.keys(metricCatalogue)).toHaveLength(golden.length);
+    expect(Object.keys(metricCatalogue)).toHaveLength(goldenMetrics.length);
   });
 
   it('counts what happened', async () => {

@@ -4,7 +4,6 @@
  * reading and folding without a store, and COPY of the final rows into tables without keys.
  */
 import { join } from 'node:path';
-import { openPglite, openPostgres } from '#adapters/postgres';
 import { openSqlite } from '#adapters/sqlite';
 import {
   copyRows,
@@ -16,9 +15,8 @@ import {
 } from '#projections';
 import { host, type Log, limits, type ReadStore, type RecordedEvent } from '#runtime';
 import { fillLog } from '#test/long-history';
-import { createDatabase, hasPostgres } from '#test/postgres';
 import type { Benchmark, Result } from './report.ts';
-import { inFolder, openRig } from './rig.ts';
+import { inFolder, onEachStore, openRig } from './rig.ts';
 
 const events = 200_000;
 
@@ -43,11 +41,9 @@ export const rebuild: Benchmark = (say) =>
       { label: 'fold from memory', unit: 'events/s', value: folded },
       { label: 'read and fold', unit: 'events/s', value: read, ratio: read / folded },
     ];
-    const measured = async (name: string, store: ReadStore) => {
-      say(`into ${name}`);
+    await onEachStore(folder, say, async (name, store) => {
       const value = await rebuildRate(folder, store);
       const copied = await copyRate(store, fold);
-      await store.close();
       results.push(
         { label: `rebuild on ${name}, to fold`, unit: 'events/s', value, ratio: value / folded },
         {
@@ -57,13 +53,7 @@ export const rebuild: Benchmark = (say) =>
           ratio: value / copied,
         },
       );
-    };
-    await measured('PGlite', await openPglite({ dataDir: join(folder, 'read-models') }));
-    if (hasPostgres) {
-      const database = await createDatabase();
-      await measured('PostgreSQL', openPostgres({ url: database.url }));
-      await database.drop();
-    } else say('no PostgreSQL answers at 127.0.0.1:5432: not measured');
+    });
     return results;
   });
 

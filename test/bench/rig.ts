@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CreateEntity, contracts, entity, relationship } from '#actors';
 import { InProcessBus } from '#adapters/memory';
+import { openPglite, openPostgres } from '#adapters/postgres';
 import { openSqlite } from '#adapters/sqlite';
 import { systemClock, systemIds } from '#adapters/system';
 import {
@@ -12,11 +13,13 @@ import {
   type HostedProjection,
   type Limits,
   type Log,
+  type ReadStore,
   Runtime,
   type Snapshots,
   type Telemetry,
 } from '#runtime';
 import { createEntity } from '#test/messages';
+import { createDatabase, hasPostgres } from '#test/postgres';
 import { ToldBus } from '../../infra/told-bus.ts';
 
 export interface Rig {
@@ -35,6 +38,25 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs a measurement on PGlite in a folder, and on PostgreSQL where it answers; closes the stores. */
+export async function onEachStore(
+  folder: string,
+  say: (line: string) => void,
+  measure: (name: string, store: ReadStore) => Promise<void>,
+): Promise<void> {
+  const measured = async (name: string, store: ReadStore) => {
+    say(`into ${name}`);
+    await measure(name, store);
+    await store.close();
+  };
+  await measured('PGlite', await openPglite({ dataDir: join(folder, 'read-models') }));
+  if (hasPostgres) {
+    const database = await createDatabase();
+    await measured('PostgreSQL', openPostgres({ url: database.url }));
+    await database.drop();
+  } else say('no PostgreSQL answers at 127.0.0.1:5432: not measured');
 }
 
 export async function openRig(

@@ -5,7 +5,6 @@
  * and on PostgreSQL 95 of 100 hybrid searches within 30 ms.
  */
 import { join } from 'node:path';
-import { openPglite, openPostgres } from '#adapters/postgres';
 import { openSqlite } from '#adapters/sqlite';
 import { systemClock, systemIds } from '#adapters/system';
 import {
@@ -22,10 +21,9 @@ import {
 import { type HostedProjection, host, type Log, limits, type ReadStore, streamOf } from '#runtime';
 import type { Fact } from '#test/events';
 import { instantAt } from '#test/messages';
-import { createDatabase, hasPostgres } from '#test/postgres';
 import { type Benchmark, median, percentile, type Result } from './report.ts';
 import { type Company, factsOf, questionsOf, TopicEmbedder } from './retrieval/corpus.ts';
-import { inFolder, openRig } from './rig.ts';
+import { inFolder, onEachStore, openRig } from './rig.ts';
 
 const seed = 20_261_125;
 const large: Company = { tenantId: 'large', documents: 45_000 };
@@ -64,17 +62,9 @@ export const vectors: Benchmark = (say) =>
     }
     await log.close();
     const results: Result[] = [];
-    const measured = async (name: string, store: ReadStore) => {
-      say(`into ${name}`);
+    await onEachStore(folder, say, async (name, store) => {
       results.push(...(await measure(folder, name, store)));
-      await store.close();
-    };
-    await measured('PGlite', await openPglite({ dataDir: join(folder, 'read-models') }));
-    if (hasPostgres) {
-      const database = await createDatabase();
-      await measured('PostgreSQL', openPostgres({ url: database.url }));
-      await database.drop();
-    } else say('no PostgreSQL answers at 127.0.0.1:5432: not measured');
+    });
     return results;
   });
 
