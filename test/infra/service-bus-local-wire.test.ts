@@ -175,6 +175,16 @@ it('a batch is its messages', () => {
   expect(unbatched(batch)).toEqual(messages);
 });
 
+it('a header that says what no header can say says nothing by it', () => {
+  const signed = encode({ priority: 128, ttl: 2 ** 31, body: 1 });
+  // From ubyte to byte, and from uint to int.
+  signed[signed.indexOf(Buffer.from([0x50, 128]))] = 0x51;
+  signed[signed.indexOf(Buffer.from([0x70, 0x80, 0, 0, 0]))] = 0x71;
+  const got = decode(enveloped(signed, stamp));
+  expect({ priority: got.priority, ttl: got.ttl }).toEqual({ priority: undefined, ttl: undefined });
+  expect(new Letter(signed).timeToLiveMs).toBeNull();
+});
+
 describe('bytes', () => {
   it('that are no message are refused, never worse', () => {
     const check = (bytes: Buffer) => {

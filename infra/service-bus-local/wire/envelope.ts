@@ -104,14 +104,19 @@ function header(stored: Buffer, section: Section | undefined, deliveryCount: num
   at = bytes.writeUInt8(0, at);
   at = bytes.writeUInt8(5, at);
   at = bytes.writeUInt8(fields[headerPlaces.durable]?.value === true ? 0x41 : 0x42, at);
-  if (typeof priority === 'number') at = bytes.writeUInt16BE(0x5000 | priority, at);
+  if (isUnsigned(priority, 8)) at = bytes.writeUInt16BE(0x5000 | priority, at);
   else at = bytes.writeUInt8(0x40, at);
-  if (typeof ttl === 'number') at = bytes.writeUInt32BE(ttl, bytes.writeUInt8(0x70, at));
+  if (isUnsigned(ttl, 32)) at = bytes.writeUInt32BE(ttl, bytes.writeUInt8(0x70, at));
   else at = bytes.writeUInt8(0x40, at);
   at = bytes.writeUInt8(0x42, at);
   at = bytes.writeUInt32BE(deliveryCount, bytes.writeUInt8(0x70, at));
   bytes.writeUInt8(at - 5, 4);
   return bytes.subarray(0, at);
+}
+
+/** A field of another type says nothing, as one that is absent: senders write what they like. */
+export function isUnsigned(value: unknown, bits: number): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** bits;
 }
 
 const key = (name: string) => Buffer.concat([Buffer.from([0xa3, name.length]), Buffer.from(name)]);

@@ -3,6 +3,7 @@
  * decoded when something asks; the body never is.
  */
 import type { PropertyValue, Subject, SystemProperty } from '../filter/subject.ts';
+import { isUnsigned } from './envelope.ts';
 import { type Section, sectionCodes, sectionsOf, sectionValue, sectionWith } from './sections.ts';
 import type { Typed } from './typed.ts';
 import { types } from './typed.ts';
@@ -48,7 +49,7 @@ export class Letter implements Subject {
   /** Milliseconds; null where the sender did not say. */
   get timeToLiveMs(): number | null {
     const ttl = this.#list(sectionCodes.header)[ttlPlace]?.value;
-    return typeof ttl === 'number' ? ttl : null;
+    return isUnsigned(ttl, 32) ? ttl : null;
   }
 
   /** Milliseconds since the epoch; null where it is to arrive at once. */
