@@ -68,12 +68,7 @@ export class Dispatcher {
       name: 'process',
       kind: 'consumer',
       causes: [message.traceparent ?? envelope.traceparent],
-      attributes: {
-        messageId,
-        messageType,
-        deliveryCount,
-        ...(correlationId && { correlationId }),
-      },
+      attributes: { messageId, messageType, deliveryCount, correlationId },
     };
     return tracer.span(start, (traceparent) =>
       this.#directory.deliver(

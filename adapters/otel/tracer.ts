@@ -94,7 +94,7 @@ export class OtelTracer implements Tracer {
   #attributesOf({ name, attributes }: SpanStart): Attributes {
     const named: Attributes = {};
     for (const [ours, value] of Object.entries(attributes ?? {})) {
-      named[attributeNames[ours] ?? `cognisync.${ours}`] = value;
+      if (value !== undefined) named[attributeNames[ours] ?? `cognisync.${ours}`] = value;
     }
     if (operations.has(name)) {
       named[semantic.system] = this.#messaging.system;

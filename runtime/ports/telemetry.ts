@@ -172,7 +172,8 @@ export interface SpanStart {
   readonly kind: 'internal' | 'producer' | 'consumer' | 'client';
   /** Traceparents of what led to it; those that are absent or none are passed over. */
   readonly causes?: readonly (string | undefined)[];
-  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  /** Those that are undefined are passed over. */
+  readonly attributes?: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
 /**
