@@ -4,13 +4,14 @@
  */
 import { HashingEmbedder, openTransformersEmbedder } from '#adapters/embedders';
 import type { EndpointAccess } from '#adapters/openai';
-import { type Chat, type Clock, type Embedder, type Ids, limits } from '#runtime';
+import { type Chat, type Clock, type Embedder, type Ids, type Limits, limits } from '#runtime';
 import type { EmbeddingsSettings, EndpointSettings } from './models-settings.ts';
 
 /** Null where embeddings are off. Rejects with CONFIG_INVALID for a folder that holds no model. */
 export async function openEmbedder(
   settings: EmbeddingsSettings,
   surroundings: { readonly clock: Clock; readonly ids: Ids },
+  bounds: Partial<Limits> = {},
 ): Promise<Embedder | null> {
   switch (settings.kind) {
     case 'off':
@@ -23,8 +24,26 @@ export async function openEmbedder(
       const { OpenAiEmbedder } = await import('#adapters/openai');
       const { clock, ids } = surroundings;
       const { dimensions, endpoint } = settings;
-      return new OpenAiEmbedder({ access: accessOf(endpoint), dimensions, clock, ids, limits });
+      return new OpenAiEmbedder({
+        access: accessOf(endpoint),
+        dimensions,
+        clock,
+        ids,
+        limits: { ...limits, ...bounds },
+      });
     }
+  }
+}
+
+/** Whose API a model is asked by, in the words of OpenTelemetry's conventions where these have one. */
+export function providerOf(settings: EmbeddingsSettings): string {
+  switch (settings.kind) {
+    case 'endpoint':
+      return settings.endpoint.apiVersion === undefined ? 'openai' : 'azure.ai.openai';
+    case 'folder':
+      return 'transformers.js';
+    default:
+      return 'cognisync';
   }
 }
 

@@ -51,8 +51,6 @@ export interface Node extends Backend {
   readonly diskFreeBytes: () => Promise<number>;
   /** How Redis stands; absent without one. */
   readonly redis?: () => Promise<RedisInfo>;
-  /** How far the embedding index is behind; absent without one. */
-  readonly indexStanding?: () => Promise<{ readonly pending: number; readonly failed: number }>;
   /** Where other services of this process tell what their sessions wait for. */
   readonly broadcast: Broadcast;
   /** Takes nothing new, and finishes what is in flight; false where it took too long. */
@@ -170,6 +168,7 @@ export async function openNode(config: NodeConfig, surroundings: NodeSurrounding
     history: new GraphHistory({ log, store: readStore, clock: surroundings.clock }),
     connections: config.connections,
     telemetry: surroundings.telemetry,
+    ...(config.databaseUrl && { storeTime: () => timeOf(readStore) }),
     diskFreeBytes: () => freeBytesIn(config.dataDir),
     drain: async () => {
       sources.abort();
@@ -187,6 +186,14 @@ const queryResultTopic = 'query-results';
 async function openReadStore({ databaseUrl, dataDir }: NodeConfig): Promise<ReadStore> {
   if (databaseUrl !== undefined) return openPostgres({ url: databaseUrl.reveal() });
   return openPglite({ dataDir: readModelsIn(dataDir) });
+}
+
+/** The time on a server's clock, in ms. */
+async function timeOf(store: ReadStore): Promise<number> {
+  const [row] = await store.query<{ now: number }>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now',
+  );
+  return row!.now;
 }
 
 interface Parts {

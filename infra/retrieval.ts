@@ -26,7 +26,7 @@ import {
 } from '#runtime';
 import type { Config } from './config.ts';
 import { foldedCharsMax } from './memory.ts';
-import { openChat, openEmbedder } from './models.ts';
+import { openChat, openEmbedder, providerOf } from './models.ts';
 import type { NodeSurroundings } from './surroundings.ts';
 import { toldEmbedder } from './told-embedder.ts';
 
@@ -56,7 +56,8 @@ export interface OpenedRetrieval {
 export async function openRetrieval(parts: RetrievalParts): Promise<OpenedRetrieval> {
   const { config, log, progress, readStore: store, surroundings } = parts;
   const opened = await openEmbedder(config.embeddings, surroundings);
-  const embedder = opened && toldEmbedder(opened, surroundings);
+  const provider = providerOf(config.embeddings);
+  const embedder = opened && toldEmbedder(opened, { ...surroundings, provider });
   const chat = await openChat(config.chat);
   const close = async () => {
     await Promise.all([embedder?.close(), chat?.close()]);
@@ -77,7 +78,7 @@ export async function openRetrieval(parts: RetrievalParts): Promise<OpenedRetrie
   return {
     projections: [host(embeddingsProjection, generations)],
     retrieval: new Retrieval({ ...asked, embedder, index, rowsAt }),
-    index: new Indexer({ ...surroundings, filler, progress: indexed }),
+    index: new Indexer({ ...surroundings, log, filler, progress: indexed }),
     indexStanding: () => store.transaction((tx) => index.standing(tx)),
     chat,
     close,

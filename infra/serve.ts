@@ -12,6 +12,7 @@ import { OtelTracer } from '#adapters/otel';
 import { systemClock, systemIds } from '#adapters/system';
 import { errorCatalogue, type RuntimeError, toRuntimeError } from '#runtime';
 import { type Config, environment, readConfig } from './config.ts';
+import { exportDoubts } from './export-variables.ts';
 import { createLogger, LoggedTelemetry } from './logging.ts';
 import { type Node, openNode } from './node.ts';
 import { tracing } from './otel.ts';
@@ -39,7 +40,8 @@ async function run(config: Config): Promise<void> {
     complain(toRuntimeError(error));
     process.exit(1);
   });
-  for (const warning of config.warnings) logger.warn(warning);
+  const doubts = [...exportDoubts(environment()), ...(tracing?.warnings ?? [])];
+  for (const warning of [...config.warnings, ...doubts]) logger.warn(warning);
   const { connections, ...shown } = config;
   logger.info({ ...shown, connections: [...connections.keys()], version }, 'starting');
 

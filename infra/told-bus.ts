@@ -43,7 +43,7 @@ export class ToldBus implements Bus {
     const tell = (code?: string) =>
       this.#telemetry.record({
         name: 'messages-published',
-        messageTypes: messages.map(({ messageType }) => messageType),
+        messages,
         ms: this.#clock.now() - startedMs,
         ...(code !== undefined && { code }),
       });

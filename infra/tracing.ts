@@ -28,6 +28,8 @@ import { resourceOf } from './resource.ts';
 import { version } from './version.ts';
 
 export interface Tracing {
+  /** What of the variables the SDK could not use when it began, one sentence each. */
+  readonly warnings: readonly string[];
   /** Who hears from now on that spans could not be sent; nobody did before. */
   onFault(tell: (error: Error) => void): void;
   /** Sends what is left, for limits.tracesFarewellMs at most. Never rejects. */
@@ -38,7 +40,9 @@ export interface Tracing {
 export async function beginTracing(environment: Environment): Promise<Tracing> {
   // Before Node 24.11.1 a library that is an ES module is not seen, and all the rest is.
   if (supportsSyncHooks()) register({ include: ['ioredis', 'pg'] });
-  const sampler = samplerIn(environment);
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const sampler = samplerIn(environment, warn);
   const sdk = new NodeSDK({
     resource: resourceOf(version),
     autoDetectResources: false,
@@ -61,16 +65,12 @@ export async function beginTracing(environment: Environment): Promise<Tracing> {
     ],
     ...(sampler && { sampler }),
   });
+  hear(warn);
   sdk.start();
+  diag.disable();
   return {
-    onFault: (tell) => {
-      const told = (message: string) => tell(new Error(message));
-      const unheard = () => undefined;
-      diag.setLogger(
-        { error: told, warn: told, info: unheard, debug: unheard, verbose: unheard },
-        { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
-      );
-    },
+    warnings,
+    onFault: (tell) => hear((message) => tell(new Error(message))),
     end: async () => {
       const patience = new AbortController();
       const late = systemClock.sleep(limits.tracesFarewellMs, patience.signal);
@@ -79,6 +79,15 @@ export async function beginTracing(environment: Environment): Promise<Tracing> {
       await Promise.allSettled([Promise.race([ended, late])]);
     },
   };
+}
+
+/** Whatever the SDK warns of from now on, as it is told nowhere else. */
+function hear(tell: (message: string) => void): void {
+  const unheard = () => undefined;
+  diag.setLogger(
+    { error: tell, warn: tell, info: unheard, debug: unheard, verbose: unheard },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
 }
 
 /** Who looks whether the node is well, and who follows for hours, is no request worth a trace. */
@@ -91,10 +100,11 @@ function nameByRoute(span: Span, request: FastifyRequest): void {
 }
 
 /** With the sampler of a ratio what links several traces is recorded as they are; null: as the SDK has it. */
-function samplerIn(environment: Environment): Sampler | null {
+function samplerIn(environment: Environment, warn: (message: string) => void): Sampler | null {
   if (environment.OTEL_TRACES_SAMPLER?.trim() !== 'parentbased_traceidratio') return null;
   const ratio = Number(environment.OTEL_TRACES_SAMPLER_ARG?.trim() || '1');
   const isRatio = ratio >= 0 && ratio <= 1;
+  if (!isRatio) warn('OTEL_TRACES_SAMPLER_ARG must be from 0 to 1; every trace is recorded');
   const root = new LinkedSampler(new TraceIdRatioBasedSampler(isRatio ? ratio : 1));
   return new ParentBasedSampler({ root });
 }

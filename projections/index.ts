@@ -7,7 +7,7 @@ export { Filler, type FillerOptions } from './embeddings/filler.ts';
 export { type EmbeddingsGenerations, embeddingsGenerations } from './embeddings/generations.ts';
 export { Indexer, type IndexerOptions } from './embeddings/indexer.ts';
 export { passagesOf } from './embeddings/passage.ts';
-export { ensurePgvector } from './embeddings/pgvector.ts';
+export { assertPgvector, ensurePgvector } from './embeddings/pgvector.ts';
 export { embeddingsPlan, indexViews } from './embeddings/plan.ts';
 export { embeddingsProjection } from './embeddings/projection.ts';
 export {

@@ -10,6 +10,7 @@
  */
 import type { Contracts, Routed } from './actor.ts';
 import type { Directory } from './directory.ts';
+import type { Envelope } from './envelope.ts';
 import { type RuntimeError, toRuntimeError } from './errors.ts';
 import type { Delivery } from './ports/bus.ts';
 import type { Clock } from './ports/clock.ts';
@@ -19,6 +20,19 @@ interface Surroundings {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
 }
+
+/** One delivery on its way through here. */
+interface Handling {
+  readonly delivery: Delivery;
+  readonly startedMs: number;
+  /** Empty until it is read. */
+  messageType: string;
+  /** The context of its `process`, where that is recorded. */
+  traceparent: string | undefined;
+}
+
+/** What came of a message: how many events, or why it was not taken. */
+type Outcome = number | RuntimeError;
 
 export class Dispatcher {
   readonly #contracts: Contracts;
@@ -37,50 +51,73 @@ export class Dispatcher {
    * the bus then delivers again.
    */
   handle(delivery: Delivery): Promise<void> {
-    const { clock, telemetry } = this.#around;
-    const startedMs = clock.now();
+    const startedMs = this.#around.clock.now();
+    const handling: Handling = { delivery, startedMs, messageType: '', traceparent: undefined };
     let decided: Promise<number>;
-    let messageType = '';
     try {
-      const routed = this.#contracts.read(delivery.message.body);
-      messageType = routed.envelope.messageType;
-      decided = this.#deliver(routed, delivery);
+      decided = this.#decide(handling);
     } catch (thrown) {
-      return this.#refuse(delivery, toRuntimeError(thrown), { messageType, startedMs });
+      return this.#settle(handling, toRuntimeError(thrown));
     }
     return decided.then(
-      (events) => {
-        const ms = clock.now() - startedMs;
-        telemetry.record({ name: 'message-completed', messageType, events, ms });
-        return delivery.complete();
-      },
-      (thrown) => this.#refuse(delivery, toRuntimeError(thrown), { messageType, startedMs }),
+      (events) => this.#settle(handling, events),
+      (thrown) => this.#settle(handling, toRuntimeError(thrown)),
     );
   }
 
   /** Traced: as a child of who sent it, and what comes of it goes on from there. */
-  #deliver(routed: Routed, { message, deliveryCount }: Delivery): Promise<number> {
+  #decide(handling: Handling): Promise<number> {
+    const { delivery } = handling;
     const { tracer } = this.#around.telemetry;
-    if (tracer === undefined) return this.#directory.deliver(routed);
+    let routed: Routed;
+    try {
+      routed = this.#contracts.read(delivery.message.body);
+    } catch (thrown) {
+      if (tracer === undefined) throw thrown;
+      return tracer.span(processOf(delivery), (traceparent) => {
+        handling.traceparent = traceparent;
+        throw thrown;
+      });
+    }
     const { envelope } = routed;
-    const { correlationId, messageId, messageType } = envelope;
-    const start: SpanStart = {
-      name: 'process',
-      kind: 'consumer',
-      causes: [message.traceparent ?? envelope.traceparent],
-      attributes: { messageId, messageType, deliveryCount, correlationId },
-    };
-    return tracer.span(start, (traceparent) =>
-      this.#directory.deliver(
+    handling.messageType = envelope.messageType;
+    if (tracer === undefined) return this.#directory.deliver(routed);
+    return tracer.span(processOf(delivery, envelope), (traceparent) => {
+      handling.traceparent = traceparent;
+      return this.#directory.deliver(
         traceparent === undefined ? routed : { ...routed, envelope: { ...envelope, traceparent } },
-      ),
-    );
+      );
+    });
   }
 
-  async #refuse(
-    delivery: Delivery,
+  /** Where `process` is recorded, a span below it, in which what is told of the message is told, too. */
+  #settle(handling: Handling, outcome: Outcome): Promise<void> {
+    const { delivery, messageType, traceparent } = handling;
+    const { tracer } = this.#around.telemetry;
+    if (tracer === undefined || traceparent === undefined) return this.#settled(handling, outcome);
+    const { messageId } = delivery.message;
+    const start: SpanStart = {
+      name: settlementOf(outcome),
+      kind: 'client',
+      causes: [traceparent],
+      attributes: { messageId, messageType: messageType || undefined },
+    };
+    return tracer.span(start, () => this.#settled(handling, outcome));
+  }
+
+  #settled(handling: Handling, outcome: Outcome): Promise<void> {
+    if (typeof outcome !== 'number') return this.#refused(handling, outcome);
+    const { clock, telemetry } = this.#around;
+    const { delivery, messageType, startedMs } = handling;
+    const { messageId } = delivery.message;
+    const ms = clock.now() - startedMs;
+    telemetry.record({ name: 'message-completed', messageId, messageType, events: outcome, ms });
+    return delivery.complete();
+  }
+
+  async #refused(
+    { delivery, messageType, startedMs }: Handling,
     { code, message: detail, retryable }: RuntimeError,
-    { messageType, startedMs }: { readonly messageType: string; readonly startedMs: number },
   ): Promise<void> {
     const { clock, telemetry } = this.#around;
     const { messageId } = delivery.message;
@@ -93,4 +130,25 @@ export class Dispatcher {
       telemetry.record({ name: 'message-dead-lettered', ...what });
     }
   }
+}
+
+/** Of a delivery whose message has not been read, or could not be: without its envelope. */
+function processOf({ deliveryCount, message }: Delivery, envelope?: Envelope): SpanStart {
+  const { messageId } = envelope ?? message;
+  return {
+    name: 'process',
+    kind: 'consumer',
+    causes: [message.traceparent ?? envelope?.traceparent],
+    attributes: {
+      messageId,
+      messageType: envelope?.messageType,
+      deliveryCount,
+      correlationId: envelope?.correlationId,
+    },
+  };
+}
+
+function settlementOf(outcome: Outcome): 'complete' | 'abandon' | 'dead_letter' {
+  if (typeof outcome === 'number') return 'complete';
+  return outcome.retryable ? 'abandon' : 'dead_letter';
 }

@@ -19,6 +19,15 @@ export function traced<T>(
   return tracer.span({ ...start, causes, attributes: { events: events.length } }, work);
 }
 
+/** Work that is part of other work: as a span where that is a recorded one, else as it is. */
+export function tracedPart<T>(
+  tracer: Tracer | undefined,
+  start: SpanStart,
+  work: () => Promise<T>,
+): Promise<T> {
+  return tracer?.isRecording ? tracer.span(start, work) : work();
+}
+
 function isThere(cause: string | undefined): boolean {
   return cause !== undefined;
 }

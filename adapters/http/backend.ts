@@ -1,6 +1,13 @@
 /** What the HTTP adapter asks of a node that is up; infra composes it. */
 import type { Connection } from '#adapters/atlassian';
-import type { CachedReads, Feed, GraphHistory, GraphQueries, Retrieval } from '#projections';
+import type {
+  CachedReads,
+  Feed,
+  GraphHistory,
+  GraphQueries,
+  IndexStanding,
+  Retrieval,
+} from '#projections';
 import type {
   Broadcast,
   Bus,
@@ -43,6 +50,10 @@ export interface Backend {
   readonly runtime: Pick<Runtime, 'projections' | 'projector'>;
   readonly connections: ReadonlyMap<string, Connection>;
   readonly telemetry: Telemetry;
+  /** How far the embedding index is behind; absent where there is none. Rejects with READ_STORE_UNAVAILABLE. */
+  readonly indexStanding?: () => Promise<IndexStanding>;
+  /** The time on the clock of a read store that has one of its own. Rejects with READ_STORE_UNAVAILABLE. */
+  readonly storeTime?: () => Promise<number>;
   /** How Redis stands; absent without one. Rejects with REDIS_UNAVAILABLE. */
   readonly redis?: () => Promise<object>;
   /** Of the disk that holds the data folder. */

@@ -8,13 +8,15 @@ export interface Found {
   readonly status?: Health;
   /** Why it is not well. */
   readonly code?: ErrorCode;
+  /** What to do about it. Absent: what the catalogue says of the code. */
+  readonly hint?: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
 export interface Checked {
   readonly name: string;
   readonly status: Health;
-  /** In the specification's form; `error` is a code of the catalogue, `hint` what to do. */
+  /** In the specification's form; `error` is a code of the catalogue, `hint` what to do, where it is not well. */
   readonly details: Readonly<Record<string, unknown>>;
   readonly durationMs: number;
 }
@@ -52,12 +54,14 @@ export class Check {
       found = { status: failed, code: toRuntimeError(thrown).code, details: {} };
     }
     const { code, details, status = 'healthy' } = found;
+    const hint = found.hint ?? (code && errorCatalogue[code].hint);
     return {
       name,
       status,
       details: {
         ...details,
-        ...(code !== undefined && { error: code, hint: errorCatalogue[code].hint }),
+        ...(code !== undefined && { error: code }),
+        ...(hint !== undefined && { hint }),
       },
       durationMs: this.#clock.now() - startedMs,
     };

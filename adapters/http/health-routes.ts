@@ -26,7 +26,8 @@ const Report = Type.Object({
       name: Type.String(),
       status: Status,
       details: Type.Record(Type.String(), Type.Unknown(), {
-        description: '`error`: a code of the catalogue, and `hint` what to do about it.',
+        description:
+          'Where it is not well: `hint`, what to do about it, and `error`, a code of the catalogue, if it has one.',
       }),
       durationMs: Type.Number(),
     }),

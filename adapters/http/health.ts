@@ -3,9 +3,9 @@
  *
  * Unhealthy: it can't do what it is for, as log, bus or read store do not answer, or the disk is full.
  * Degraded: it serves, and somebody should look: without Redis, with a projection that stopped or lags,
- * with a model that gives no vectors, with little disk left. A projection that stopped does not make the
- * node unready: webhooks and commands only need the log, and a sender that is turned away may never come
- * again, while rows can be rebuilt.
+ * with a model that gives no vectors or refuses texts, with a wrong clock, with little disk left. A
+ * projection that stopped does not make the node unready: webhooks and commands only need the log, and a
+ * sender that is turned away may never come again, while rows can be rebuilt.
  */
 import { type Clock, type ErrorCode, isErrorCode, type Limits, type Log } from '#runtime';
 import type { Backend, IndexPlace } from './backend.ts';
@@ -99,7 +99,7 @@ function essentialChecks({ bus, log, readStore }: Backend, clock: Clock): readon
 }
 
 function furtherChecks(backend: Backend, clock: Clock, limits: Limits): readonly Check[] {
-  const { diskFreeBytes, index, redis } = backend;
+  const { diskFreeBytes, index, redis, storeTime } = backend;
   const check = (name: string, late: ErrorCode, ask: () => Promise<Found>) =>
     new Check({ name, late, ask, failed: 'degraded' }, clock);
   const checks = [
@@ -110,7 +110,14 @@ function furtherChecks(backend: Backend, clock: Clock, limits: Limits): readonly
       check('redis', 'REDIS_UNAVAILABLE', async () => ({ details: { ...(await redis()) } })),
     );
   }
-  if (index) checks.push(check('index', 'READ_STORE_UNAVAILABLE', () => indexFound(index)));
+  if (index) {
+    checks.push(check('index', 'READ_STORE_UNAVAILABLE', () => indexFound(index, backend)));
+  }
+  if (storeTime) {
+    checks.push(
+      check('clock', 'READ_STORE_UNAVAILABLE', () => clockFound(storeTime, clock, limits)),
+    );
+  }
   if (diskFreeBytes) {
     checks.push(check('disk', 'INTERNAL', async () => diskFound(await diskFreeBytes(), limits)));
   }
@@ -133,9 +140,12 @@ async function projectionsFound(
   const ill = all.filter(([, { isWell }]) => !isWell);
   const details = Object.fromEntries(all);
   if (ill.length === 0) return { details };
-  const codes = ill.flatMap(([, { error }]) => (error && isErrorCode(error) ? [error] : []));
-  return { status: 'degraded', details, ...(codes[0] && { code: codes[0] }) };
+  const [code] = ill.flatMap(([, { error }]) => (error && isErrorCode(error) ? [error] : []));
+  return { status: 'degraded', details, ...(code ? { code } : { hint: laggingHint }) };
 }
+
+const laggingHint =
+  'It goes on by itself. If the lag grows, the read store is too slow for what comes in.';
 
 /** How long ago the oldest event after a position was recorded. */
 async function waitedSince(log: Log, position: number, clock: Clock): Promise<number> {
@@ -144,16 +154,50 @@ async function waitedSince(log: Log, position: number, clock: Clock): Promise<nu
   return Math.max(0, clock.now() - Date.parse(oldest.metadata.recordedAt));
 }
 
-async function indexFound(index: IndexPlace): Promise<Found> {
-  const details = { position: await index.position() };
+/** How many documents wait is no illness by itself: after an import or a rebuild it is all of them. */
+async function indexFound(
+  index: IndexPlace,
+  { indexStanding }: Pick<Backend, 'indexStanding'>,
+): Promise<Found> {
+  const position = await index.position();
+  const { failed = 0, pending = 0 } = (await indexStanding?.()) ?? {};
+  const details = { position, pending, failed };
   const code = index.failure?.code;
-  return code === undefined ? { details } : { status: 'degraded', code, details };
+  if (code !== undefined) return { status: 'degraded', code, details };
+  return failed === 0 ? { details } : { status: 'degraded', hint: refusedHint, details };
 }
+
+const refusedHint =
+  'The embedding model refuses passages of these documents, which are found by their words alone. ' +
+  'cognisync rebuild embeddings asks it again.';
+
+/**
+ * How far the node's clock is from the store's, beyond what the question took. A wrong one is never
+ * unhealthy: what is written stays in its order and nothing is lost; times in events (asOf), and lags,
+ * are wrong by it, and where it is minutes other services refuse us.
+ */
+async function clockFound(
+  storeTime: () => Promise<number>,
+  clock: Clock,
+  limits: Limits,
+): Promise<Found> {
+  const beforeMs = clock.now();
+  const theirsMs = await storeTime();
+  const aheadMs = Math.max(0, beforeMs - theirsMs) - Math.max(0, theirsMs - clock.now());
+  const details = { aheadMs };
+  if (Math.abs(aheadMs) <= limits.clockOffMs) return { details };
+  return { status: 'degraded', hint: clockHint, details };
+}
+
+const clockHint =
+  'The clocks of this machine and of PostgreSQL differ; which of them is wrong, NTP will say. ' +
+  'Times in events, and what is asked as of a time, are wrong by it.';
 
 function diskFound(freeBytes: number, limits: Limits): Found {
   const details = { freeBytes };
-  if (freeBytes < limits.diskFreeBytesMin)
-    return { status: 'unhealthy', code: 'LOG_FULL', details };
-  if (freeBytes < limits.diskFreeBytesLow) return { status: 'degraded', details };
-  return { details };
+  if (freeBytes >= limits.diskFreeBytesLow) return { details };
+  if (freeBytes >= limits.diskFreeBytesMin) return { status: 'degraded', hint: diskHint, details };
+  return { status: 'unhealthy', code: 'LOG_FULL', details };
 }
+
+const diskHint = 'Free space, or move DATA_DIR to a larger disk.';

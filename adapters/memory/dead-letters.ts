@@ -39,6 +39,10 @@ interface Place {
   readonly parts: number;
 }
 
+const category = 'deadletter';
+/** What makes them more and less; the rest of a long body does not. */
+const countedEvents = { categories: [category], types: ['DeadLettered', 'DeadLettersRemoved'] };
+
 /** Six bytes a unit at worst (`\u0000`) stay below limits.eventBytesMax. */
 const partChars = 160 * 1024;
 /** A page of the largest letters holds 64 MiB. */
@@ -57,6 +61,8 @@ export class LogDeadLetters implements DeadLetters {
   readonly #ids: Ids;
   readonly #publish: Options['publish'];
   readonly #shelves = new Map<StreamName, Shelf>();
+  /** Up to here of the log, the letters of all tenants are on their shelves. */
+  #countedTo = 0;
   /** Letters under way again; one that is dead-lettered again must not be forgotten afterwards. */
   readonly #underWay = new Map<string, { isBack: boolean }>();
 
@@ -144,6 +150,23 @@ export class LogDeadLetters implements DeadLetters {
     return chosen.length;
   }
 
+  /** Reads on from where the last count ended; the first one passes over the whole log. */
+  async count(): Promise<number> {
+    const head = await this.#log.head();
+    let page: readonly RecordedEvent[];
+    do {
+      page = await this.#log.readAll({
+        after: this.#countedTo,
+        filter: countedEvents,
+        limit: readPageEvents,
+      });
+      for (const event of page) this.#shelfAt(event.stream).read([event]);
+      this.#countedTo = Math.max(this.#countedTo, page.at(-1)?.position ?? 0);
+    } while (page.length === readPageEvents);
+    this.#countedTo = Math.max(this.#countedTo, head);
+    return [...this.#shelves.values()].reduce((sum, { places }) => sum + places.size, 0);
+  }
+
   #chosen({ places }: Shelf, ids: readonly string[] | undefined): readonly string[] {
     const wanted = ids?.map(keyOf) ?? [...places.keys()];
     return wanted.filter((key) => places.has(key)).slice(0, limits.deadLettersPageMax);
@@ -177,7 +200,10 @@ export class LogDeadLetters implements DeadLetters {
   }
 
   #shelfOf(tenantId: string | null): Shelf {
-    const stream = `deadletter-${tenantId ?? '~'}`;
+    return this.#shelfAt(`${category}-${tenantId ?? '~'}`);
+  }
+
+  #shelfAt(stream: StreamName): Shelf {
     let shelf = this.#shelves.get(stream);
     if (shelf === undefined) {
       shelf = new Shelf(stream);

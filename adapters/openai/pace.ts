@@ -6,6 +6,7 @@
  *
  * A server that limits our rate is alive: it closes the gate for all, and the breaker does not count it.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   BrokenCircuitError,
   BulkheadRejectedError,
@@ -74,8 +75,10 @@ export class Pace {
   async turn<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#passGate(signal);
     try {
+      // What waited is part of the trace that it was asked in, not of that which made room for it.
+      const asked = AsyncLocalStorage.bind(request);
       // cockatiel does not look at the signal of what waits in its queue.
-      return await abortable(this.#policy.execute(request, signal), signal);
+      return await abortable(this.#policy.execute(asked, signal), signal);
     } catch (thrown) {
       signal.throwIfAborted();
       if (thrown instanceof Passing) this.#closeGate(thrown.pauseMs ?? 0);

@@ -2,7 +2,7 @@
  * How a node stands when somebody scrapes. What does not answer in time is missing, and counted as such;
  * a scrape never fails for it.
  */
-import type { Bus, Clock, Limits, Log, ProjectionStatus, Runtime } from '#runtime';
+import type { Bus, Clock, DeadLetters, Limits, Log, ProjectionStatus, Runtime } from '#runtime';
 import type { Reading } from './meter.ts';
 import { metrics } from './metric.ts';
 import type { Metrics } from './metrics.ts';
@@ -11,7 +11,7 @@ import { Part } from './part.ts';
 /** What is looked at; absent: the node has none. */
 export interface ObservedNode {
   readonly log: Pick<Log, 'head' | 'readAll'>;
-  readonly bus: Pick<Bus, 'backlog'>;
+  readonly bus: Pick<Bus, 'backlog'> & { readonly deadLetters: Pick<DeadLetters, 'count'> };
   readonly runtime: Pick<Runtime, 'activeActors' | 'waitingMessages' | 'projections'>;
   readonly feed: { readonly followers: number };
   readonly redis?: () => Promise<RedisStanding>;
@@ -71,11 +71,11 @@ export function observeNode(
   );
   show(
     part('bus', () => bus.backlog(), limits.scrapeKeptMs),
-    ({ here, all, deadLetters }) => [
-      [metrics.queueDepth, here],
-      ...told(metrics.backlog, all),
-      ...told(metrics.deadLetters, deadLetters),
-    ],
+    ({ here, all }) => [[metrics.queueDepth, here], ...told(metrics.backlog, all)],
+  );
+  show(
+    part('dead-letters', async () => ({ all: await bus.deadLetters.count() }), limits.scrapeKeptMs),
+    ({ all }) => told(metrics.deadLetters, all),
   );
   show(
     part('disk', () => node.diskFreeBytes()),

@@ -102,15 +102,15 @@ function messageCounts(meter: Meter, { system, destination }: MessagingPlace): C
       notDone(typeOf(messageType), 'dead-lettered', code, ms);
       deadLettered.of(typeOf(messageType), code).add(1);
     },
-    'messages-published': ({ messageTypes, ms, code }) => {
+    'messages-published': ({ messages, ms, code }) => {
       if (code !== undefined) {
-        sentMessages.of(system, 'send', destination, code).add(messageTypes.length);
+        sentMessages.of(system, 'send', destination, code).add(messages.length);
         operationDuration.of(system, 'send', destination, code).record(ms / 1_000);
         return;
       }
-      publishedMessages.add(messageTypes.length);
+      publishedMessages.add(messages.length);
       published.record(ms / 1_000);
-      for (const messageType of messageTypes) sent.of(typeOf(messageType)).add(1);
+      for (const { messageType } of messages) sent.of(typeOf(messageType)).add(1);
     },
   };
 }

@@ -40,8 +40,14 @@ const kinds: Readonly<Record<SpanStart['kind'], SpanKind>> = {
   client: SpanKind.CLIENT,
 };
 
-/** What is done to messages; spans of these names say on which bus. */
-const operations = new Set(['send', 'process']);
+/** What is done to messages, and its type; such spans say on which bus, and on its topic unless told another. */
+const operations: ReadonlyMap<string, string> = new Map([
+  ['send', 'send'],
+  ['process', 'process'],
+  ['complete', 'settle'],
+  ['abandon', 'settle'],
+  ['dead_letter', 'settle'],
+]);
 
 export class OtelTracer implements Tracer {
   readonly #tracer = trace.getTracer('cognisync');
@@ -49,6 +55,11 @@ export class OtelTracer implements Tracer {
 
   constructor(messaging: MessagingPlace) {
     this.#messaging = messaging;
+  }
+
+  get isRecording(): boolean {
+    const above = trace.getSpanContext(context.active());
+    return above !== undefined && isRecorded(above);
   }
 
   span<T>(start: SpanStart, work: TracedWork<T>): Promise<T> {
@@ -87,8 +98,9 @@ export class OtelTracer implements Tracer {
     );
   }
 
-  #nameOf({ name }: SpanStart): string {
-    return operations.has(name) ? `${name} ${this.#messaging.destination}` : name;
+  #nameOf({ name, attributes }: SpanStart): string {
+    if (!operations.has(name)) return name;
+    return `${name} ${attributes?.destination ?? this.#messaging.destination}`;
   }
 
   #attributesOf({ name, attributes }: SpanStart): Attributes {
@@ -96,11 +108,12 @@ export class OtelTracer implements Tracer {
     for (const [ours, value] of Object.entries(attributes ?? {})) {
       if (value !== undefined) named[attributeNames[ours] ?? `cognisync.${ours}`] = value;
     }
-    if (operations.has(name)) {
+    const operationType = operations.get(name);
+    if (operationType !== undefined) {
       named[semantic.system] = this.#messaging.system;
-      named[semantic.destination] = this.#messaging.destination;
+      named[semantic.destination] ??= this.#messaging.destination;
       named[semantic.operationName] = name;
-      named[semantic.operationType] = name;
+      named[semantic.operationType] = operationType;
     }
     return named;
   }

@@ -11,6 +11,7 @@
  *     {cognisync:bus}:seen         zset     ids of messages → when they were published
  *     {cognisync:bus}:dead:acme    stream   the dead letters of a tenant; `dead:` of those without one
  *     {cognisync:bus}:letters      counter  the last number of a dead letter
+ *     {cognisync:bus}:shelves      set      tenants that have, or had, dead letters; '' for those without one
  *
  * All of them have one hash tag, so on a Cluster one of its masters has the whole bus. That is what
  * makes a publish over many shards, and the move of a message to the dead letters, one step; a bus that
@@ -32,6 +33,7 @@ const prelude = `
 local base = KEYS[1]
 local leases, nodes, seen = base .. ':leases', base .. ':nodes', base .. ':seen'
 local fence, reads, letters = base .. ':fence', base .. ':reads', base .. ':letters'
+local shelves = base .. ':shelves'
 local function stream(shard) return base .. ':' .. shard end
 local function bell(node) return base .. ':bell:' .. node end
 local function dead(tenant) return base .. ':dead:' .. tenant end

@@ -20,8 +20,7 @@ export async function checkServer(
   connection: RedisConnection,
   { clock, limits, telemetry }: CheckOptions,
 ): Promise<void> {
-  await untilReady(connection, clock, limits.busAnswerMs);
-  const info = await read(connection);
+  const info = await serverInfo(connection, clock, limits.busAnswerMs);
   const version = info.get('redis_version') ?? '';
   if (Number.parseInt(version, 10) < 7) {
     throw new RuntimeError('BUS_REFUSED', `Redis ${version} is too old; the bus needs 7 or newer`);
@@ -33,6 +32,19 @@ export async function checkServer(
   }
   const risk = riskIn(info);
   if (risk !== null) telemetry.record({ name: 'bus-doubted', risk });
+}
+
+/**
+ * What a server says of itself, `patienceMs` after it was asked at most. Rejects with BUS_UNAVAILABLE, or
+ * BUS_REFUSED where it does not let us in.
+ */
+export async function serverInfo(
+  connection: RedisConnection,
+  clock: Clock,
+  patienceMs: number,
+): Promise<ReadonlyMap<string, string>> {
+  await untilReady(connection, clock, patienceMs);
+  return read(connection);
 }
 
 /** What may be lost of what was acknowledged; null where nothing is, as far as it tells. */

@@ -45,6 +45,7 @@ const burying = new BusScript(
     local body = field(entry[2], 'body') or cjson.encode(entry[2])
     redis.call('XADD', dead(tenant), redis.call('INCR', letters) .. '-0', 'code', code,
       'detail', detail, 'at', now(), 'shard', shard, 'id', messageId, 'body', body)
+    redis.call('SADD', shelves, tenant)
   end
   redis.call('XACK', stream(shard), '${group}', id)
   redis.call('XDEL', stream(shard), id)

@@ -22,6 +22,7 @@ import {
   type Ids,
   type Limits,
   RuntimeError,
+  refuseUnread,
   type Telemetry,
   toRuntimeError,
 } from '#runtime';
@@ -185,15 +186,8 @@ export class Shard implements Wanted {
     const { entry } = parcel;
     const delivery = this.#deliveryOf(parcel);
     const fault = faultOf(entry, this.#options.limits);
-    return fault === null ? this.#options.handler(delivery) : this.#refuse(delivery, fault);
-  }
-
-  /** What nobody shall handle. */
-  async #refuse(delivery: Delivery, fault: RuntimeError): Promise<void> {
-    const { code, message: detail } = fault;
-    await delivery.deadLetter({ code, detail });
-    const { messageId } = delivery.message;
-    this.#options.telemetry.record({ name: 'message-dead-lettered', messageId, code });
+    if (fault !== null) return refuseUnread(delivery, fault, this.#options.telemetry);
+    return this.#options.handler(delivery);
   }
 
   #handled(parcel: Parcel): void {

@@ -27,6 +27,7 @@ import {
   type DeliveryHandler,
   type Ids,
   type Limits,
+  refuseUnread,
   limits as standardLimits,
   type Telemetry,
   toRuntimeError,
@@ -145,11 +146,11 @@ export class RedisBus implements Bus {
       await this.#sending.send([message]);
       telemetry.record({ name: 'intake-routed', messageId, shard: String(message.args[0]) });
     } catch (thrown) {
-      const { code, message: detail, retryable } = toRuntimeError(thrown);
-      if (retryable) return delivery.abandon({ code, detail });
-      await delivery.deadLetter({ code, detail });
-      telemetry.record({ name: 'message-dead-lettered', messageId, code });
-      return;
+      const error = toRuntimeError(thrown);
+      const { code, message: detail, retryable } = error;
+      return retryable
+        ? delivery.abandon({ code, detail })
+        : refuseUnread(delivery, error, telemetry);
     }
     await delivery.complete();
   };
@@ -163,12 +164,11 @@ export class RedisBus implements Bus {
     }
   }
 
-  /** Dead letters lie in one stream a tenant, and no list of tenants is kept. */
   async backlog(): Promise<Backlog> {
     const here = this.#sending.waitingMessages + (this.#consuming?.consumer.heldMessages ?? 0);
     const base = baseOf(this.#options.prefix);
     const all = await counting.run(this.#connection.client, base, this.#limits.shards);
-    return { here, all: all as number, deadLetters: null };
+    return { here, all: all as number };
   }
 
   /** Stops consuming where that goes on, sends what was published, and hangs up. */

@@ -44,6 +44,18 @@ const listing = new BusScript(
   `,
 );
 
+/** A name a stream, which stays as the emptied stream itself does. */
+const counting = new BusScript(
+  'counting dead letters',
+  `
+  local sum = 0
+  for _, tenant in ipairs(redis.call('SMEMBERS', shelves)) do
+    sum = sum + redis.call('XLEN', dead(tenant))
+  end
+  return sum
+  `,
+);
+
 interface Chosen {
   readonly tenantId: string | null;
   readonly ids?: readonly string[];
@@ -92,6 +104,11 @@ export class StreamDeadLetters implements DeadLetters {
 
   purge(options: Chosen): Promise<number> {
     return this.#page(options, (ids) => this.#ask('XDEL', this.#keyOf(options.tenantId), ...ids));
+  }
+
+  async count(): Promise<number> {
+    const { base, caller } = this.#options;
+    return (await counting.run(caller, base)) as number;
   }
 
   /** Does something with those chosen, limits.deadLettersPageMax at most; answers how many there were. */

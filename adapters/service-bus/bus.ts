@@ -98,6 +98,7 @@ export class ServiceBus implements Bus {
       entities,
       claims: this.#claims,
       send: this.#send,
+      counts: this.#counts,
       wire: { ids, shards: limits.shards },
       limits,
     });
@@ -145,7 +146,8 @@ export class ServiceBus implements Bus {
 
   async backlog(): Promise<Backlog> {
     const here = this.#sending.waitingMessages + (this.#consuming?.consumer.heldMessages ?? 0);
-    return { here, ...(await this.#counts.read(this.#limits.busAnswerMs)) };
+    const { all } = await this.#counts.read(this.#limits.busAnswerMs);
+    return { here, all };
   }
 
   /** Stops consuming where that goes on, sends what was published, and hangs up. */

@@ -10,11 +10,14 @@ import {
   ServiceBusAdministrationClient,
   type ServiceBusAdministrationClientOptions,
 } from '@azure/service-bus';
-import type { Backlog } from '#runtime';
 import type { Entities } from './entities.ts';
 import type { Access } from './line.ts';
 
-type Counted = Pick<Backlog, 'all' | 'deadLetters'>;
+/** Messages that are not settled, and those that never will be. */
+interface Counted {
+  readonly all: number | null;
+  readonly deadLetters: number | null;
+}
 
 const untold: Counted = { all: null, deadLetters: null };
 

@@ -21,6 +21,7 @@ import {
   toRuntimeError,
 } from '#runtime';
 import { type ClaimChecks, claimCheckOf } from './claim-check.ts';
+import type { Counts } from './counts.ts';
 import type { Entities } from './entities.ts';
 import { unavailable } from './failure.ts';
 import type { Line } from './line.ts';
@@ -31,6 +32,7 @@ export interface DeadLetterOptions {
   readonly entities: Entities;
   readonly claims: ClaimChecks;
   readonly send: (messages: readonly Outgoing[]) => Promise<void>;
+  readonly counts: Counts;
   readonly wire: WireOptions;
   readonly limits: Limits;
 }
@@ -103,6 +105,12 @@ export class QueuedDeadLetters implements DeadLetters {
       await this.#complete(letters, receiver);
       await Promise.all(letters.map((received) => this.#options.claims.forget(received)));
     });
+  }
+
+  /** As the namespace tells; peeking would have to read them all. */
+  async count(): Promise<number | null> {
+    const { counts, limits } = this.#options;
+    return (await counts.read(limits.busAnswerMs)).deadLetters;
   }
 
   /** Does something with those chosen, limits.deadLettersPageMax at most; answers how many they were. */

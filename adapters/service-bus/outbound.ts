@@ -6,6 +6,9 @@
  *     message id    the event's: duplicate detection drops what a crash has sent twice
  *     subject       the event's type; properties type, tenantId and stream, for filters
  *
+ * Each message has the trace of its event, in its properties and in the CloudEvent, so that what its readers
+ * do is in that trace too. Sending them is a part of projecting them, and history has no spans.
+ *
  * A body above limits.busBodyBytesMax is a claim check, as on the way in (claim-check.ts). Nobody here
  * knows when its last reader is done, so these blobs go by the age that their container is given.
  */
@@ -17,6 +20,7 @@ import {
   shardOf,
   limits as standardLimits,
   type Telemetry,
+  tracedPart,
 } from '#runtime';
 import { ClaimChecks } from './claim-check.ts';
 import { checkTopic } from './entities.ts';
@@ -52,17 +56,28 @@ export class OutboundTopic {
   readonly #line: Line;
   readonly #claims: ClaimChecks;
   readonly #sending: Sending;
+  readonly #telemetry: Telemetry;
+  readonly #topic: string;
 
   constructor(options: OutboundTopicOptions, limits: Limits, line: Line) {
     const { blobs, telemetry, topicName: topic } = options;
     this.#limits = limits;
+    this.#telemetry = telemetry;
+    this.#topic = topic;
     this.#line = line;
     this.#claims = new ClaimChecks(blobs, limits);
     this.#sending = new Sending({ line, topic, limits, telemetry });
   }
 
   /** Resolves when all are stored, in order. Throws as `Bus.publish`. */
-  async publish(messages: readonly OutboundMessage[]): Promise<void> {
+  publish(messages: readonly OutboundMessage[]): Promise<void> {
+    const attributes = { destination: this.#topic, messages: messages.length };
+    // Of kind client: what it made is not its own context, but those of the events.
+    const span = { name: 'send', kind: 'client', attributes } as const;
+    return tracedPart(this.#telemetry.tracer, span, () => this.#publish(messages));
+  }
+
+  async #publish(messages: readonly OutboundMessage[]): Promise<void> {
     const checked: Outgoing[] = [];
     for (const message of messages) {
       const written = this.#written(message);

@@ -26,6 +26,7 @@ import {
   type Ids,
   type Limits,
   RuntimeError,
+  refuseUnread,
   type Telemetry,
   toRuntimeError,
 } from '#runtime';
@@ -200,11 +201,9 @@ export class Shard {
     try {
       return await this.#options.claims.redeem(received);
     } catch (thrown) {
-      const { code, message: detail, retryable } = toRuntimeError(thrown);
-      if (retryable) throw thrown;
-      await delivery.deadLetter({ code, detail });
-      const { messageId } = delivery.message;
-      this.#options.telemetry.record({ name: 'message-dead-lettered', messageId, code });
+      const error = toRuntimeError(thrown);
+      if (error.retryable) throw thrown;
+      await refuseUnread(delivery, error, this.#options.telemetry);
       return null;
     }
   }

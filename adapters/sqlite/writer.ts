@@ -94,7 +94,9 @@ export class Writer {
       groupEventsMax: limits.groupCommitEventsMax,
       groupCharsMax: limits.groupCommitCharsMax,
     };
-    const thread = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData });
+    const script = new URL('./writer-thread.ts', import.meta.url);
+    // Node's flags for the main script, such as --import, are not for the thread.
+    const thread = new Worker(script, { workerData, execArgv: [] });
     this.#thread = thread;
     let reason = new RuntimeError('LOG_UNAVAILABLE', "the event log's writer ended");
     thread.on('message', (answer: WriterAnswer) => {

@@ -6,7 +6,8 @@ import type { HealthView } from '#adapters/http';
 import { errorCatalogue, isErrorCode } from '#runtime';
 import type { Client } from './client.ts';
 import { Complaint } from './complaint.ts';
-import { type Finding, surroundingsOf } from './doctor-surroundings.ts';
+import { surroundingsOf } from './doctor-surroundings.ts';
+import { diskWords, type Finding } from './finding.ts';
 import { printJson, printLine } from './output.ts';
 import { countOf, durationOf, lineOf } from './text.ts';
 
@@ -98,13 +99,24 @@ function hintOf(code = 'INTERNAL'): string {
 
 function findingOfCheck({ details, name, status }: HealthView['checks'][number]): Finding {
   if (status === 'healthy') return { name, status, words: 'is well', advice: null };
-  const { error, freeBytes, hint } = details;
-  if (typeof freeBytes === 'number') {
-    const mebibytes = countOf(freeBytes / 1024 ** 2);
-    const words = `has ${mebibytes} MiB left for the data folder`;
-    return { name, status, words, advice: 'Free space, or move DATA_DIR to a larger disk.' };
+  const advice = String(details.hint ?? errorCatalogue.INTERNAL.hint);
+  return { name, status, words: wordsOf(details), advice };
+}
+
+function wordsOf({
+  aheadMs,
+  error,
+  failed,
+  freeBytes,
+}: HealthView['checks'][number]['details']): string {
+  if (typeof freeBytes === 'number') return diskWords(freeBytes);
+  if (typeof aheadMs === 'number') {
+    const seconds = durationOf(Math.abs(aheadMs) / 1_000);
+    return `is ${seconds} ${aheadMs < 0 ? 'behind' : 'ahead of'} that of PostgreSQL`;
   }
-  return { name, status, words: `does not answer as it should: ${error}`, advice: String(hint) };
+  if (error !== undefined) return `does not answer as it should: ${error}`;
+  if (typeof failed === 'number') return `has ${countOf(failed)} documents that the model refuses`;
+  return 'is not well';
 }
 
 /** What a node says is shown as text only: it may be any program that answers. */

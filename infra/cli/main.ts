@@ -85,7 +85,8 @@ remote(program, 'doctor')
     'after',
     `
 Asks the node for its health. Where no node answers it looks at what one needs on this machine, with this
-environment: Node, configuration, data folder, disk, port, PostgreSQL with pgvector. Changes nothing.
+environment: Node, configuration, data folder, disk, port, and each service that the environment names
+(PostgreSQL with pgvector, KurrentDB, Service Bus, Redis, the models, the collector). Changes nothing.
 Exits with 1 where something is not well.
 
   $ cognisync doctor

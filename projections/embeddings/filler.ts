@@ -7,7 +7,8 @@
  * nothing is skipped. F2: text whose vector is in this generation or in the one that it follows is not
  * embedded again, in one tenant. F3: a model that is away or refuses us is waited for, however long that
  * takes; documents that are complete without it go in meanwhile. F4: a text that the model refuses fails
- * alone, and its document says so.
+ * alone, and its document says so. F5: what led to a round is looked up in the log and not kept in rows,
+ * which are the same whether traces are kept or not, and do not tell history from news.
  */
 import {
   backoffMs,
@@ -15,13 +16,17 @@ import {
   type Embedder,
   type EmbedderModel,
   type Ids,
+  type Log,
   limits,
   type ReadStore,
+  type RecordedEvent,
   RuntimeError,
   type Telemetry,
   toRuntimeError,
+  traced,
 } from '#runtime';
 import { type Chunk, chunksOf } from './chunk.ts';
+import { embeddingsProjection } from './projection.ts';
 import {
   type Embeddable,
   keyOfText,
@@ -46,6 +51,8 @@ export interface FillerOptions {
 export interface FillerTarget {
   readonly schema: string;
   readonly follows: string | null;
+  /** Where the log ended when all before it was history; absent: it is all history, which has no spans. */
+  readonly news?: { readonly log: Log; readonly after: number };
 }
 
 /** A document with its chunks. */
@@ -83,8 +90,23 @@ export class Filler {
    * the signal's reason.
    */
   async round(target: FillerTarget, signal: AbortSignal): Promise<number> {
-    const { embedder, ids, store, telemetry } = this.#options;
+    const { store, telemetry } = this.#options;
     const documents = await existing(pendingDocuments(store, target.schema));
+    const span = { name: 'index', kind: 'internal' } as const;
+    const causes = telemetry.tracer ? await newsOf(documents, target) : [];
+    const fill = () => this.#fill(documents, target, signal);
+    const failure = await traced(telemetry.tracer, span, causes, fill);
+    if (failure !== null) await this.#waitAfter(failure, signal);
+    return documents.length;
+  }
+
+  /** Answers why the model did not give all that was asked of it. */
+  async #fill(
+    documents: readonly PendingDocument[],
+    target: FillerTarget,
+    signal: AbortSignal,
+  ): Promise<RuntimeError | null> {
+    const { embedder, ids, store, telemetry } = this.#options;
     const cuts = documents.map((document): Cut => {
       return { document, ...chunksOf(document, (name) => ids.named(name)) };
     });
@@ -102,9 +124,8 @@ export class Filler {
         refused,
       });
     }
-    if (made.failure !== null) await this.#waitAfter(made.failure, signal);
-    else if (missing.size > 0) this.#recover();
-    return documents.length;
+    if (made.failure === null && missing.size > 0) this.#recover();
+    return made.failure;
   }
 
   /** Vectors that are there, and texts for which there is none, by key. */
@@ -164,6 +185,26 @@ function settledOf(
     leftOut > 0 ? `${leftOut} passages are beyond the first ${limits.chunksMax}` : '',
   ].filter(Boolean);
   return [{ document, chunks: taken, failure: reasons.join('; ') || null }];
+}
+
+/** The events after which documents are pending, of those that are news. */
+async function newsOf(
+  documents: readonly PendingDocument[],
+  { news }: FillerTarget,
+): Promise<readonly RecordedEvent[]> {
+  if (news === undefined) return [];
+  const positions = new Set(documents.map(({ position }) => position));
+  const first = Math.min(...[...positions].filter((position) => position > news.after));
+  if (first === Number.POSITIVE_INFINITY) return [];
+  const { filter } = embeddingsProjection;
+  try {
+    // As many as a span is linked to.
+    const page = await news.log.readAll({ after: first - 1, filter, limit: limits.spanLinksMax });
+    return page.filter(({ position }) => positions.has(position));
+  } catch {
+    // A log that does not answer costs the round its span; its work needs none.
+    return [];
+  }
 }
 
 /** PostgreSQL's undefined_table. */

@@ -13,6 +13,7 @@ import {
   backoffMs,
   type Clock,
   type Ids,
+  type Log,
   limits,
   type Progress,
   type RuntimeError,
@@ -29,6 +30,7 @@ export interface IndexerOptions {
   readonly filler: Filler;
   /** Of the projection `embeddings` on this node; read late, as its projector may be made after this. */
   readonly progress: () => Progress;
+  readonly log: Log;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly telemetry: Telemetry;
@@ -41,6 +43,8 @@ export class Indexer {
   #running: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
   /** The schema whose index of vectors is known to be there. */
   #hasIndex: string | null = null;
+  /** Where the log ended when this node began: what is before is history, without spans. */
+  #newsAfter: number | null = null;
   #asked: { readonly ms: number; readonly position: Promise<number> } | null = null;
 
   constructor(options: IndexerOptions) {
@@ -76,11 +80,12 @@ export class Indexer {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, filler, ids, telemetry } = this.#options;
+    const { clock, filler, ids, log, telemetry } = this.#options;
     let lock: StoreLock | null = null;
     let failures = 0;
     while (!signal.aborted) {
       try {
+        this.#newsAfter ??= await log.head();
         lock ??= await filler.store.lock(lockName);
         if (lock === null) await clock.sleep(limits.leadAskMs, signal);
         else await this.#lead(signal);
@@ -101,10 +106,11 @@ export class Indexer {
 
   /** One round, or a wait where there is nothing to do. */
   async #lead(signal: AbortSignal): Promise<void> {
-    const { filler, progress } = this.#options;
+    const { filler, log, progress } = this.#options;
+    const news = { log, after: this.#newsAfter! };
     const seen = progress().position;
     const schema = seen === 0 ? null : await schemaOfLive(filler.store, filler.model);
-    const taken = schema === null ? 0 : await filler.round({ schema, follows: null }, signal);
+    const taken = schema === null ? 0 : await filler.round({ schema, follows: null, news }, signal);
     if (taken > 0) return;
     if (schema !== null && schema !== this.#hasIndex) {
       await ensureVectorIndex(filler.store, schema);

@@ -9,7 +9,11 @@ const versionMin = [0, 8];
  * it, or an older one, or we may not make it.
  */
 export async function ensurePgvector(store: ReadStore): Promise<void> {
-  const version = (await installed(store)) ?? (await install(store));
+  assertPgvector((await installed(store)) ?? (await install(store)));
+}
+
+/** Throws VECTORS_UNSUPPORTED for a version that is too old. */
+export function assertPgvector(version: string): void {
   const parts = version.split('.').map(Number);
   const at = versionMin.findIndex((part, index) => part !== parts[index]);
   if (at < 0 || versionMin[at]! < (parts[at] ?? 0)) return;

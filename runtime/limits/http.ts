@@ -20,10 +20,9 @@ export const httpLimits = {
   /** Age of the oldest event that a projection has not applied; as a rule they wait for 0.1 s. Above: it is
    *  degraded. */
   healthLagMs: 60_000,
-  /** Free bytes of the disk with the data folder: below `Low` degraded (an hour at 1,000 events/s leaves
-   *  room to act), below `Min` unhealthy. */
-  diskFreeBytesLow: 2 * 1024 * 1024 * 1024,
-  diskFreeBytesMin: 64 * 1024 * 1024,
+  /** Difference between the clocks of a node and of its PostgreSQL; with NTP it is milliseconds. Above: the
+   *  node is degraded. */
+  clockOffMs: 5_000,
 
   /** Waits for rows to reach a position. At it: READ_STORE_UNAVAILABLE. */
   progressWaitersMax: 256,

@@ -32,6 +32,10 @@ export const logLimits = {
   logAppendsMax: 100,
   /** SQLite's journal beside the log; at it, it is copied into the log. 16 MiB hold 30,000 events. */
   logJournalBytes: 16 * 1024 * 1024,
+  /** Free bytes of the disk with the data folder, as a node's health and `doctor` see it: below `Low` it is
+   *  degraded (an hour at 1,000 events/s leaves room to act), below `Min` unhealthy. */
+  diskFreeBytesLow: 2 * 1024 * 1024 * 1024,
+  diskFreeBytesMin: 64 * 1024 * 1024,
 
   /** UTF-16 units of JSON in one append of a copy: KurrentDB takes 1 MiB by default. A larger event
    *  goes alone. */

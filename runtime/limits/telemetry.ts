@@ -15,6 +15,8 @@ export const telemetryLimits = {
   /** What one span is linked to, as many as the SDK keeps; a batch of events has more causes. Above: the
    *  first ones count. */
   spanLinksMax: 128,
+  /** Wait of `doctor` for one answer of a service. Above: it is told as away. */
+  doctorAnswerMs: 5_000,
   /** Longest that a log level is changed for a while: a day. More: REQUEST_INVALID. */
   logLevelSecondsMax: 86_400,
 } as const;

@@ -65,6 +65,11 @@ export interface DeadLetters {
   redrive(options: { tenantId: string | null; ids?: readonly string[] }): Promise<number>;
   /** Forgets them. Answers how many. */
   purge(options: { tenantId: string | null; ids?: readonly string[] }): Promise<number>;
+  /**
+   * How many there are of all tenants together; null where the bus does not tell. For who looks now and
+   * then: what was counted before is not read again. Rejects with BUS_UNAVAILABLE or LOG_UNAVAILABLE.
+   */
+  count(): Promise<number | null>;
 }
 
 /** What is not settled yet. Null: the bus can't tell without reading it. */
@@ -73,8 +78,6 @@ export interface Backlog {
   readonly here: number;
   /** In the bus, for all nodes together, with what is here of it. */
   readonly all: number | null;
-  /** Of all tenants. */
-  readonly deadLetters: number | null;
 }
 
 /** Called for each delivery; may run many at once. Must settle the delivery and not throw. */

@@ -6,6 +6,7 @@ export type Happening =
   /** `ms`: from the delivery until its events were durable. */
   | {
       readonly name: 'message-completed';
+      readonly messageId: string;
       readonly messageType: string;
       readonly events: number;
       readonly ms: number;
@@ -18,10 +19,10 @@ export type Happening =
       readonly messageType?: string;
       readonly ms?: number;
     }
-  /** What was handed to the bus together, its types one a message; `code` where the bus did not take it. */
+  /** What was handed to the bus together; `code` where the bus did not take it. */
   | {
       readonly name: 'messages-published';
-      readonly messageTypes: readonly (string | undefined)[];
+      readonly messages: readonly { readonly messageId: string; readonly messageType?: string }[];
       readonly ms: number;
       readonly code?: string;
     }
@@ -184,6 +185,8 @@ export type TracedWork<T> = (recorded: string | undefined, own: string) => Promi
 
 /** Spans of one process; contexts travel as W3C traceparent text. */
 export interface Tracer {
+  /** Whether what runs now is part of a recorded span. */
+  readonly isRecording: boolean;
   /**
    * Runs `work` at once as a span. Without causes the span is a child of what runs now. Causes of one
    * trace: it is in that, child of the first, and linked to the others. Of several: it begins its own and

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { InProcessBus, MemoryLog } from '#adapters/memory';
 import { systemClock, systemIds } from '#adapters/system';
-import { type BusMessage, type Delivery, type Log, limits, RuntimeError } from '#runtime';
+import {
+  type BusMessage,
+  type Delivery,
+  type Log,
+  limits,
+  type ReadAllOptions,
+  RuntimeError,
+} from '#runtime';
 import { ManualClock } from '#test/clock';
 import { createEntity, onTheBus } from '#test/messages';
 import { inTime } from '#test/stage';
@@ -39,6 +46,31 @@ describeBus('the in-process bus, held to its port', async () => {
 });
 
 describe('the in-process bus', () => {
+  it('counts its dead letters by what is new in the log, which others write too', async () => {
+    let read = 0;
+    class CountedLog extends MemoryLog {
+      override async readAll(options: ReadAllOptions) {
+        const events = await super.readAll(options);
+        read += events.length;
+        return events;
+      }
+    }
+    const log = new CountedLog();
+    const { bus } = await busOn(refuseAll, log);
+    const { bus: another } = await busOn(refuseAll, log);
+    const many = Array.from({ length: 150 }, (_, n) => letter(`m-${n}`, `tenant-${n % 7}`));
+    await another.publish(many);
+    expect(await bus.deadLetters.count()).toBe(150);
+    expect(read).toBe(150);
+    await another.publish([letter('one-more')]);
+    expect(await bus.deadLetters.purge({ tenantId: 'tenant-0' })).toBe(22);
+    expect(await Promise.all([bus.deadLetters.count(), bus.deadLetters.count()])).toEqual([
+      129, 129,
+    ]);
+    expect(await bus.deadLetters.count()).toBe(129);
+    expect(read).toBeLessThanOrEqual(150 + 2 * 2);
+  });
+
   it('resolves a publish when the last of its messages is settled', async () => {
     const settled: string[] = [];
     const { bus } = await busOn(async (delivery) => {

@@ -130,8 +130,9 @@ describe.runIf(hasRedis)('a node', () => {
     expect(value('messages_sent_total', { message_type: 'CREATE_ENTITY' })).toBe(30);
     expect(value('messages_received_total', { message_type: 'CREATE_ENTITY' })).toBe(30);
     expect(value('messages_dlq_total', { code: 'MESSAGE_NOT_JSON' })).toBe(1);
-    // An answer of the bus is used for a while.
+    // Answers of the bus are used for a while.
     expect(value('subscription_backlog')).toBeGreaterThanOrEqual(0);
+    expect(value('cognisync_dead_letters')).toBeGreaterThanOrEqual(0);
     expect(value('cognisync_log_position')).toBe(30);
     expect(value('cognisync_active_actors')).toBe(30);
     expect(value('cognisync_shards_held')).toBeGreaterThan(0);

@@ -38,7 +38,10 @@ const status: ProjectionStatus = {
 function node(parts: Partial<ObservedNode> = {}): ObservedNode {
   return {
     log: { head: async () => 12, readAll: async () => [] },
-    bus: { backlog: async () => ({ here: 3, all: 40, deadLetters: 2 }) },
+    bus: {
+      backlog: async () => ({ here: 3, all: 40 }),
+      deadLetters: { count: async () => 2 },
+    },
     runtime: { activeActors: 5, waitingMessages: 7, projections: async () => [status] },
     feed: { followers: 1 },
     diskFreeBytes: async () => 1e9,
@@ -46,8 +49,9 @@ function node(parts: Partial<ObservedNode> = {}): ObservedNode {
   };
 }
 
+const created = { messageId: 'm', messageType: 'CREATE_ENTITY' };
 const events: readonly Happening[] = [
-  { name: 'message-completed', messageType: 'CREATE_ENTITY', events: 1, ms: 4 },
+  { name: 'message-completed', messageId: 'm', messageType: 'CREATE_ENTITY', events: 1, ms: 4 },
   {
     name: 'message-abandoned',
     messageId: 'm',
@@ -62,8 +66,8 @@ const events: readonly Happening[] = [
     messageType: '',
     ms: 0,
   },
-  { name: 'messages-published', messageTypes: ['CREATE_ENTITY', undefined], ms: 2 },
-  { name: 'messages-published', messageTypes: ['CREATE_ENTITY'], ms: 9, code: 'BUS_SATURATED' },
+  { name: 'messages-published', messages: [created, { messageId: 'n' }], ms: 2 },
+  { name: 'messages-published', messages: [created], ms: 9, code: 'BUS_SATURATED' },
   { name: 'turn-appended', stream: 'entity-a/b', messages: 3, events: 4, ms: 6 },
   { name: 'group-committed', events: 80 },
   { name: 'append-conflicted', stream: 'entity-a/b', actual: 3 },
@@ -213,7 +217,8 @@ describe('what a scrape asks a node for', () => {
     const clock = new ManualClock();
     const metrics = metricsOf(clock);
     const log = { head: () => new Promise<never>(() => undefined), readAll: async () => [] };
-    const bus = { backlog: () => Promise.reject(error) };
+    const { deadLetters } = node().bus;
+    const bus = { backlog: () => Promise.reject(error), deadLetters };
     observeNode(node({ log, bus }), { metrics, clock, limits });
     const scraping = scrape(metrics);
     await quiet();
@@ -221,6 +226,7 @@ describe('what a scrape asks a node for', () => {
     const families = await scraping;
     expect(families.has('cognisync_log_position')).toBe(false);
     expect(families.has('queue_depth')).toBe(false);
+    expect(valueIn(families, 'cognisync_dead_letters')).toBe(2);
     expect(valueIn(families, 'cognisync_active_actors')).toBe(5);
     expect(valueIn(families, 'cognisync_disk_free_bytes')).toBe(1e9);
 
@@ -238,12 +244,17 @@ describe('what a scrape asks a node for', () => {
     const clock = new ManualClock();
     const metrics = metricsOf(clock);
     let asked = 0;
-    const backlog = async () => ({ here: ++asked, all: null, deadLetters: null });
-    observeNode(node({ bus: { backlog } }), { metrics, clock, limits });
+    const backlog = async () => ({ here: ++asked, all: null });
+    const deadLetters = { count: async () => null };
+    observeNode(node({ bus: { backlog, deadLetters } }), { metrics, clock, limits });
     await scrape(metrics);
     const kept = await scrape(metrics);
     expect(valueIn(kept, 'queue_depth')).toBe(1);
     expect(kept.has('subscription_backlog')).toBe(false);
+    expect(kept.has('cognisync_dead_letters')).toBe(false);
+    expect(valueIn(kept, 'cognisync_metric_reads_failed_total', { part: 'dead-letters' })).toBe(
+      undefined,
+    );
     await clock.advance(limits.scrapeKeptMs);
     expect(valueIn(await scrape(metrics), 'queue_depth')).toBe(2);
   });

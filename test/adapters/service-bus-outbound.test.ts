@@ -1,18 +1,24 @@
 import { ServiceBusClient, type ServiceBusReceivedMessage } from '@azure/service-bus';
+import { SpanKind } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBlobs } from '#adapters/memory';
+import { OtelTracer } from '#adapters/otel';
 import { type OutboundTopic, openOutboundTopic } from '#adapters/service-bus';
 import { systemClock } from '#adapters/system';
 import { type OutboundMessage, outboundProjection } from '#projections';
 import { limits, shardOf } from '#runtime';
 import { entityCreated, entityUpdated, recorded } from '#test/events';
 import { openTestBroker, quickLimits, type TestBroker } from '#test/service-bus';
-import { Recorder } from '#test/telemetry';
+import { contextOf, keepSpans } from '#test/spans';
 
 let broker: TestBroker;
 let client: ServiceBusClient;
 let topic: OutboundTopic;
 let blobs: MemoryBlobs;
+
+const spans = keepSpans();
+const tracer = new OtelTracer({ system: 'servicebus', destination: 'cognisync-events' });
+const telemetry = { tracer, record: () => undefined };
 
 const open = (topicName: string) =>
   openOutboundTopic({
@@ -20,7 +26,7 @@ const open = (topicName: string) =>
     topicName,
     blobs,
     clock: systemClock,
-    telemetry: new Recorder(),
+    telemetry,
     limits: quickLimits,
   });
 
@@ -79,6 +85,24 @@ describe('the topic for other services', () => {
         traceparent: trace.traceparent,
         'Diagnostic-Id': trace.traceparent,
       },
+    });
+  });
+
+  it('is sent to as a part of what projects it, and what is history without a span', async () => {
+    const messages = messagesOf(entityCreated({ id: 'a' }), entityCreated({ id: 'b' }));
+    await topic.publish(messages);
+    expect(spans.all()).toEqual([]);
+    const start = { name: 'project outbound', kind: 'internal', causes: [contextOf('1')] } as const;
+    await tracer.span(start, () => topic.publish(messages));
+    const [send, project] = ['send outbound', 'project outbound'].map((name) => spans.named(name));
+    expect(send?.parentSpanContext).toMatchObject(project!.spanContext());
+    expect(send?.kind).toBe(SpanKind.CLIENT);
+    expect(send?.attributes).toEqual({
+      'messaging.system': 'servicebus',
+      'messaging.destination.name': 'outbound',
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.batch.message_count': 2,
     });
   });
 

@@ -397,6 +397,33 @@ export function describeBus(name: string, make: () => Promise<BusUnderTest>): vo
         expect(await letters('beta')).toHaveLength(1);
       });
 
+      it('are counted over all tenants, whoever put them there, or not told', async () => {
+        const counts = async (expected: number) =>
+          until(`${expected} are counted`, async () =>
+            [expected, null].includes(await bus.deadLetters.count()),
+          );
+        await counts(0);
+        await bus.consume(refuseAll, { inFlightMax: 10 });
+        await bus.publish([
+          messageFor('issue-1'),
+          messageFor('issue-2'),
+          messageFor('issue-1', 0, 'beta'),
+          { messageId: 'text', body: 'no JSON' },
+        ]);
+        await untilLetters(1, null);
+        await untilLetters(1, 'beta');
+        const [first] = await untilLetters(2);
+        await counts(4);
+        await bus.deadLetters.purge({ tenantId: 'acme', ids: [first!.id] });
+        await counts(3);
+        await bus.deadLetters.redrive({ tenantId: 'beta' });
+        await untilLetters(1, 'beta');
+        await counts(3);
+        await opened.splice(0)[0]!.close();
+        bus = await open();
+        await counts(3);
+      });
+
       it('outlive the process', async () => {
         await bus.consume(refuseAll, { inFlightMax: 10 });
         await bus.publish([messageFor('issue-1')]);

@@ -1,5 +1,5 @@
 /** What `docker compose up` would bring up. No engine runs here: files are held to their schemas and to each other. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -9,6 +9,7 @@ import { MemoryBlobs } from '#adapters/memory';
 import { openServiceBus } from '#adapters/service-bus';
 import { systemClock, systemIds } from '#adapters/system';
 import { readConfig } from '#infra';
+import { cli } from '#test/process';
 import { Recorder } from '#test/telemetry';
 import { type Broker, openBroker } from '../../infra/service-bus-local/broker.ts';
 import { readBrokerConfig } from '../../infra/service-bus-local/config/emulator-config.ts';
@@ -19,6 +20,7 @@ const read = (path: string) => readFileSync(join(deploy, path), 'utf8');
 
 interface Service {
   readonly image: string;
+  readonly restart?: string;
   readonly build?: { readonly context: string; readonly dockerfile: string };
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
@@ -52,6 +54,11 @@ describe('the Compose file', () => {
   it.each(services)('pins the version of %s', (_name, { image }) => {
     expect(image).toMatch(/^[\w./-]+:v?\d+\.\d+|:2022-CU\d+/);
     expect(image).not.toContain('latest');
+  });
+
+  it('comes back whole where the machine, or one of its services, has ended', () => {
+    const once = services.filter(([, { restart }]) => restart !== 'unless-stopped');
+    expect(once.map(([name]) => name)).toEqual([]);
   });
 
   it('looks at the health of every service whose image can', () => {
@@ -156,6 +163,19 @@ describe('the image of a node', () => {
 });
 
 describe('the entities of the Service Bus emulator', () => {
+  it('keep to the bounds of the emulator, which are narrower than the cloud has them', () => {
+    const { Topics: topics } = JSON.parse(read('service-bus/config.json')).UserConfig.Namespaces[0];
+    const minutesOf = (text: string) => Number(/^PT(\d+)M$/.exec(text)?.[1]);
+    for (const { Properties: topic, Subscriptions: subscriptions } of topics) {
+      expect(minutesOf(topic.DuplicateDetectionHistoryTimeWindow)).toBeLessThanOrEqual(5);
+      for (const { Properties: subscription } of subscriptions) {
+        expect(minutesOf(subscription.LockDuration)).toBeLessThanOrEqual(5);
+        expect(subscription.DefaultMessageTimeToLive).toBe('PT1H');
+        expect(subscription.MaxDeliveryCount).toBeLessThanOrEqual(10);
+      }
+    }
+  });
+
   let broker: Broker;
   beforeAll(async () => {
     const config = readBrokerConfig(read('service-bus/config.json'));
@@ -173,6 +193,35 @@ describe('the entities of the Service Bus emulator', () => {
       telemetry: new Recorder(),
     });
     await bus.close();
+  });
+});
+
+describe('the runbook', () => {
+  const said = read('RUNBOOK.md').replaceAll('\n', ' ');
+  const commands = [...said.matchAll(/\bcognisync ([a-z][a-z -]*?)(?: [A-Z]+)?(?=`| {2})/g)];
+  const lines = [...new Set(commands.map(([, words = '']) => words))];
+
+  it('speaks of the command that the image has', () => {
+    const [, file = ''] = /ln -s \/app\/(\S+) \/usr\/local\/bin\/cognisync /.exec(
+      read('Dockerfile'),
+    )!;
+    expect(() => accessSync(join(root, file), constants.X_OK)).not.toThrow();
+    const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(bin).toEqual({ cognisync: file });
+  });
+
+  it('names commands and options that there are', async () => {
+    expect(lines.length).toBeGreaterThan(4);
+    const mistaken = await Promise.all(
+      lines.map(async (line) => {
+        const words = line.split(' ');
+        const names = words.filter((word) => !word.startsWith('--'));
+        const { stdout } = await cli([...names, '--help']);
+        const asked = [`Usage: cognisync ${names.join(' ')} `, ...words.slice(names.length)];
+        return asked.every((part) => stdout.includes(part)) ? [] : [line];
+      }),
+    );
+    expect(mistaken.flat()).toEqual([]);
   });
 });
 

@@ -7,10 +7,10 @@ import { createLogger, LoggedTelemetry } from '../../infra/logging.ts';
 import { redactionOf, secretsIn } from '../../infra/redaction.ts';
 
 /** A logger with what it wrote. */
-function logging(secrets: readonly string[] = []) {
+function logging(secrets: readonly string[] = [], level: 'debug' | 'info' = 'debug') {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
-  const logger = createLogger('debug', redactionOf(secrets), stream);
+  const logger = createLogger(level, redactionOf(secrets), stream);
   return { logger, last: () => JSON.parse(lines.at(-1) ?? ''), lines };
 }
 
@@ -34,6 +34,62 @@ describe('a line of the log', () => {
       metadata: {},
       msg: 'message-dead-lettered',
     });
+  });
+
+  it('about a message that went well is written at debug alone', () => {
+    const done = {
+      name: 'message-completed',
+      messageId: 'm-1',
+      messageType: 'CREATE_ENTITY',
+      events: 2,
+      ms: 4,
+    } as const;
+    const quiet = logging([], 'info');
+    const isNotRead = {
+      ...done,
+      get events(): number {
+        throw new Error('a line was made');
+      },
+    };
+    new LoggedTelemetry(quiet.logger, new ManualClock()).record(isNotRead);
+    expect(quiet.lines).toEqual([]);
+    const { last, logger } = logging();
+    new LoggedTelemetry(logger, new ManualClock()).record(done);
+    expect(last()).toMatchObject({
+      level: 'debug',
+      messageId: 'm-1',
+      messageType: 'CREATE_ENTITY',
+      operation: 'complete',
+      duration: 4,
+      metadata: { events: 2 },
+    });
+  });
+
+  it('about what is published is one, and has nothing of its bodies', () => {
+    const { last, lines, logger } = logging();
+    const telemetry = new LoggedTelemetry(logger, new ManualClock());
+    const name = 'messages-published';
+    const one = { messageId: 'm-1', messageType: 'CREATE_ENTITY', body: 'the text of a user' };
+    telemetry.record({ name, messages: [one], ms: 3, code: 'BUS_SATURATED' });
+    expect(last()).toMatchObject({
+      messageId: 'm-1',
+      messageType: 'CREATE_ENTITY',
+      operation: 'send',
+      duration: 3,
+      error: 'BUS_SATURATED',
+      metadata: {},
+    });
+    const { body, messageId } = one;
+    const untold = { messageId, body };
+    const link = { messageId: 'm-2', messageType: 'LINK_ENTITIES', body };
+    telemetry.record({ name, messages: [one, link, one, untold], ms: 3 });
+    expect(last()).toMatchObject({
+      messageId: '',
+      operation: 'send',
+      metadata: { messages: 4, types: { CREATE_ENTITY: 2, LINK_ENTITIES: 1, unknown: 1 } },
+    });
+    expect(lines).toHaveLength(2);
+    expect(lines.join()).not.toContain('the text of a user');
   });
 
   it('never has a secret of the configuration in it, wherever that stood', () => {

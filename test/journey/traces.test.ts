@@ -1,13 +1,19 @@
-/** One webhook, and every stage that it passes through found under one trace, over each bus. */
-import { rm } from 'node:fs/promises';
+/**
+ * One webhook, and every stage that it passes through found under one trace, over each bus; and one that
+ * becomes a dead letter, with its trace in the log.
+ */
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { limits } from '#runtime';
 import { followByEvents } from '#test/feed-client';
+import { createEntity } from '#test/messages';
 import { openOtlpReceiver, type ReceivedSpan } from '#test/otlp-receiver';
 import { createDatabase, hasPostgres } from '#test/postgres';
 import { run, startNode } from '#test/process';
 import { hasRedis, openRedis } from '#test/redis';
 import { ask, settled, temporaryFolder } from '#test/served';
+import { emulatorConfig, subscriptionName } from '#test/service-bus';
 import { until } from '#test/until';
 
 const site = 'acme.atlassian.net';
@@ -52,13 +58,22 @@ async function onRedis(): Promise<Surroundings> {
 }
 
 async function onServiceBus(): Promise<Surroundings> {
-  const broker = run('infra/cli/cognisync.js', ['service-bus', '--port', '0']);
+  const folder = await temporaryFolder();
+  const config = join(folder, 'topics.json');
+  await writeFile(config, JSON.stringify(emulatorConfig({ others: ['outbound'] })));
+  const args = ['service-bus', '--port', '0', '--config', config];
+  const broker = run('infra/cli/cognisync.js', args);
   const [connectionString] = await broker.says(/Endpoint=sb:\S+/);
   return {
-    env: { SERVICE_BUS_CONNECTION_STRING: connectionString },
+    env: {
+      SERVICE_BUS_CONNECTION_STRING: connectionString,
+      SERVICE_BUS_SUBSCRIPTION_NAME: subscriptionName,
+      SERVICE_BUS_OUTBOUND_TOPIC_NAME: 'outbound',
+    },
     close: async () => {
       broker.child.kill();
       await broker.ended;
+      await rm(folder, { recursive: true });
     },
   };
 }
@@ -69,10 +84,13 @@ const stages = [
   /^process /,
   /^turn$/,
   /^append$/,
+  /^complete /,
   /^project graph$/,
   /^project history$/,
   /^project links$/,
   /^project embeddings$/,
+  /^index$/,
+  /^embeddings /,
   /^notify$/,
 ];
 
@@ -88,7 +106,12 @@ const buses = [
         },
       ]
     : []),
-  { bus: 'Service Bus', open: onServiceBus, system: 'servicebus', also: [] },
+  {
+    bus: 'Service Bus',
+    open: onServiceBus,
+    system: 'servicebus',
+    also: [/^project outbound$/, /^send outbound$/],
+  },
 ];
 
 const endings: (() => Promise<unknown>)[] = [];
@@ -129,11 +152,16 @@ describe.each(buses)('one webhook over $bus', ({ also, open, system }) => {
     follower.leave();
 
     const named = (stage: RegExp): ReceivedSpan => ours().find(({ name }) => stage.test(name))!;
-    const [request, send, process, turn, append] = stages.slice(0, 5).map(named);
+    const [request, send, process, turn, append, complete] = stages.slice(0, 6).map(named);
     expect(request!.parentSpanId).toBe(senders);
     expect(process!.parentSpanId).toBe(send!.spanId);
     expect(turn!.parentSpanId).toBe(process!.spanId);
     expect(append!.parentSpanId).toBe(turn!.spanId);
+    expect(complete!.parentSpanId).toBe(process!.spanId);
+    expect(complete!.attributes).toMatchObject({
+      'messaging.system': system,
+      'messaging.operation.type': 'settle',
+    });
     expect(named(/^project graph$/).parentSpanId).toBe(process!.spanId);
     expect(process!.attributes).toMatchObject({
       'messaging.system': system,
@@ -146,5 +174,37 @@ describe.each(buses)('one webhook over $bus', ({ also, open, system }) => {
     // Looking whether it is well, as `settled` does with projections, is no part of it.
     expect(receiver.spans.filter(({ name }) => /health|metrics/.test(name))).toEqual([]);
     expect(JSON.stringify(ours())).not.toContain('Ferries');
+
+    // Of an actor that has no room for it.
+    const refused = '7'.repeat(32);
+    const full = createEntity({
+      tenantId: 'default',
+      id: `jira:${site}:issue:2`,
+      properties: Object.fromEntries(
+        Array.from({ length: limits.propertiesMax }, (_, index) => [`p${index}`, index]),
+      ),
+    });
+    expect((await ask(node.url, '/commands', { body: full })).status).toBe(202);
+    await ask(node.url, '/webhooks/jira', {
+      body: { ...webhook, issue: { ...webhook.issue, id: '2', key: 'ACME-2' } },
+      headers: { traceparent: `00-${refused}-${senders}-01` },
+    });
+    const buried = await until('the dead letter is in its trace', () =>
+      receiver.spans.find(
+        ({ name, traceId }) => traceId === refused && name.startsWith('dead_letter '),
+      ),
+    );
+    const line = await until('it is in the log', () =>
+      node
+        .said()
+        .split('\n')
+        .find((said) => said.includes('message-dead-lettered')),
+    );
+    expect(JSON.parse(line)).toMatchObject({
+      operation: 'dlq',
+      error: 'STATE_TOO_LARGE',
+      trace_id: buried.traceId,
+      span_id: buried.spanId,
+    });
   });
 });

@@ -1,5 +1,6 @@
 /** Of several nodes one indexes what comes, another goes on when it ends, and each knows how far it is. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryLog } from '#adapters/memory';
 import { systemClock, systemIds } from '#adapters/system';
 import { Indexer } from '#projections';
 import { type Clock, limits, Progress } from '#runtime';
@@ -41,6 +42,7 @@ describe.each(vectorKinds)('the indexer on $name', ({ make }) => {
     const node = new Indexer({
       filler,
       progress: () => progress,
+      log: new MemoryLog(),
       clock,
       ids: systemIds,
       telemetry,

@@ -24,20 +24,29 @@ export interface OtlpReceiver {
   readonly spans: readonly ReceivedSpan[];
   /** What a process needs in its environment to send its spans here, soon. */
   readonly env: Readonly<Record<string, string>>;
+  /** Requests that came and are not answered. */
+  readonly held: number;
+  /** Answers nobody until what it answers is called. */
+  hold(): () => void;
   close(): Promise<void>;
 }
 
-export async function openOtlpReceiver(): Promise<OtlpReceiver> {
+export async function openOtlpReceiver(port = 0): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
+  let held: (() => void)[] | null = null;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
-      const body = Buffer.concat(chunks).toString();
-      if (request.url === '/v1/traces') spans.push(...spansIn(JSON.parse(body)));
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      const take = () => {
+        const body = Buffer.concat(chunks).toString();
+        if (request.url === '/v1/traces') spans.push(...spansIn(JSON.parse(body)));
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      };
+      if (held === null) take();
+      else held.push(take);
     });
-  }).listen(0, '127.0.0.1');
+  }).listen(port, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
@@ -48,6 +57,17 @@ export async function openOtlpReceiver(): Promise<OtlpReceiver> {
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_METRICS_EXPORTER: 'none',
       OTEL_BSP_SCHEDULE_DELAY: '100',
+    },
+    get held() {
+      return held?.length ?? 0;
+    },
+    hold: () => {
+      held = [];
+      return () => {
+        const taken = held ?? [];
+        held = null;
+        for (const take of taken) take();
+      };
     },
     close: async () => {
       server.closeAllConnections();

@@ -16,17 +16,20 @@ export interface Ended {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** What it said on stderr so far. */
+  said(): string;
   /** The first match on stdout, past or to come. Rejects when the process ends without it. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
-/** Runs a script of this project with an environment of its own. */
+/** Runs a script of this project with an environment of its own. `flags`: of Node. */
 export function run(
   script: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
 ): Running {
-  const child = spawn(process.execPath, [join(root, script), ...args], {
+  const child = spawn(process.execPath, [...flags, join(root, script), ...args], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -42,6 +45,7 @@ export function run(
   return {
     child,
     ended,
+    said: () => output.stderr,
     says: (pattern) =>
       new Promise((resolve, reject) => {
         const look = () => {
@@ -64,9 +68,10 @@ export interface RunningNode extends Running {
 /** Starts a node on a free port and waits until it is ready. */
 export async function startNode(
   env: Readonly<Record<string, string>> & { readonly DATA_DIR: string },
+  flags: readonly string[] = [],
 ): Promise<RunningNode> {
   if (env.DATABASE_URL === undefined) putDatabase(join(env.DATA_DIR, 'read-models'));
-  const running = run('infra/main.ts', [], { PORT: '0', LOG_LEVEL: 'warn', ...env });
+  const running = run('infra/main.ts', [], { PORT: '0', LOG_LEVEL: 'warn', ...env }, flags);
   const [, url = ''] = await running.says(/is ready at (\S+)/);
   return { ...running, url };
 }

@@ -1,9 +1,11 @@
 /** Happenings, kept and waited for. */
-import type { Happening, Telemetry } from '#runtime';
+import type { Happening, Telemetry, Tracer } from '#runtime';
 
 type Named<Name extends Happening['name']> = Extract<Happening, { readonly name: Name }>;
 
 export class Recorder implements Telemetry {
+  /** Set before what is looked at begins. */
+  tracer?: Tracer;
   readonly happenings: Happening[] = [];
   readonly #listeners = new Set<(happening: Happening) => void>();
 

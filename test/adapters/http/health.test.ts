@@ -34,6 +34,10 @@ const ageing = (ms: number) => ({
   runtime: { projections: async () => [{ ...projection, lag: 2 }] },
 });
 const stopped = { ...projection, status: 'stopped', error: { code: 'DATA_CORRUPT' } };
+const indexed = (standing: object) => ({
+  index: { position: async () => 7 },
+  indexStanding: async () => standing,
+});
 const upset = { code: 'EMBEDDER_REFUSED' };
 
 describe('GET /health', () => {
@@ -73,6 +77,13 @@ describe('GET /health', () => {
       'EMBEDDER_REFUSED',
       { index: { position: async () => 7, failure: upset } },
     ],
+    ['index', 'degraded', undefined, indexed({ pending: 0, failed: 3 })],
+    ['index', 'healthy', undefined, indexed({ pending: 3, failed: 0 })],
+    ['index', 'degraded', 'READ_STORE_UNAVAILABLE', { index: { position: never } }],
+    ['clock', 'degraded', undefined, { storeTime: async () => Date.now() - 6_000 }],
+    ['clock', 'degraded', undefined, { storeTime: async () => Date.now() + 600_000 }],
+    ['clock', 'healthy', undefined, { storeTime: async () => Date.now() + 1_000 }],
+    ['clock', 'degraded', 'READ_STORE_UNAVAILABLE', { storeTime: never }],
     ['disk', 'degraded', undefined, { diskFreeBytes: async () => 1024 ** 3 }],
     ['disk', 'unhealthy', 'LOG_FULL', { diskFreeBytes: async () => 1024 }],
   ])('shows %s as %s (%s), and the node with it', async (part, status, error, parts) => {
@@ -83,7 +94,7 @@ describe('GET /health', () => {
     const found = checks.find(({ name }: { name: string }) => name === part);
     expect(found.status).toBe(status);
     expect(found.details.error).toBe(error);
-    expect(typeof found.details.hint).toBe(error === undefined ? 'undefined' : 'string');
+    expect(typeof found.details.hint).toBe(status === 'healthy' ? 'undefined' : 'string');
     expect(JSON.stringify(answer.body)).not.toContain('hunter2');
   });
 
