@@ -22,6 +22,7 @@ import {
   type EndpointSettings,
   embeddingsIn,
 } from './models-settings.ts';
+import { type OperatorSettings, operatorsIn } from './operators.ts';
 import { type Environment, Reading } from './reading.ts';
 import { hasRedis, type RedisSettings, redisIn } from './redis-settings.ts';
 import type { Secret } from './secret.ts';
@@ -43,6 +44,8 @@ export interface Config extends Place {
   /** What becomes of rows that an older version of a projection built. */
   readonly rebuildOnStart: 'auto' | 'never';
   readonly connections: ReadonlyMap<string, Connection>;
+  /** None: everybody may do what operators do. */
+  readonly operators: readonly OperatorSettings[];
   /** Absent: the embedded read store. */
   readonly databaseUrl?: Secret;
   /** Absent: the embedded log. */
@@ -82,6 +85,11 @@ export function readPlace(env: Environment = environment()): Place {
   const place = placeIn(reading);
   reading.finish();
   return place;
+}
+
+/** What a client shows a node that asks for operators; absent: nothing. */
+export function readToken(env: Environment = environment()): string | undefined {
+  return env.COGNISYNC_TOKEN?.trim() || undefined;
 }
 
 /** The folder of the log, for a reader beside the node. Throws CONFIG_INVALID. */
@@ -133,6 +141,13 @@ export function readConfig(env: Environment = environment()): Config {
   const embeddings = embeddingsIn(reading);
   const chat = chatIn(reading);
   const connections = connectionsIn(reading, place);
+  const operators = operatorsIn(reading);
+  if (operators.length === 0 && !isLoopback(place.host)) {
+    reading.warnings.push(
+      `no OPERATOR_TOKENS, and HOST is ${place.host}: whoever reaches it may rebuild projections, and read, ` +
+        'redrive and purge dead letters',
+    );
+  }
   reading.finish();
   return Object.freeze({
     ...place,
@@ -140,6 +155,7 @@ export function readConfig(env: Environment = environment()): Config {
     logLevel: logLevel ?? 'info',
     rebuildOnStart: rebuildOnStart ?? 'auto',
     connections,
+    operators,
     ...(databaseUrl && { databaseUrl }),
     ...(kurrentDbUrl && { kurrentDbUrl }),
     serviceBus,

@@ -5,6 +5,7 @@
  *       .importing     an import that is not whole yet, and goes on when it is run again
  *       .restoring     a backup while it is checked
  *       .replaced-1 …  a log whose place a backup took; to be deleted when nobody misses it
+ *     audit.sqlite     who did what; kept for itself, no backup or restore of the log touches it
  *     read-models/     the embedded read store; can be deleted and is rebuilt from the log
  *     blobs/           bodies too large for Service Bus, while their messages are under way
  */
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { RuntimeError } from '#runtime';
 
 export const logFileIn = (dataDir: string): string => join(dataDir, 'log.sqlite');
+export const auditFileIn = (dataDir: string): string => join(dataDir, 'audit.sqlite');
 export const readModelsIn = (dataDir: string): string => join(dataDir, 'read-models');
 export const blobsIn = (dataDir: string): string => join(dataDir, 'blobs');
 

@@ -9,9 +9,11 @@
  */
 import { type HttpServer, openHttp } from '#adapters/http';
 import { OtelTracer } from '#adapters/otel';
+import { SqliteAudit } from '#adapters/sqlite';
 import { systemClock, systemIds } from '#adapters/system';
-import { errorCatalogue, type RuntimeError, toRuntimeError } from '#runtime';
+import { AuditTrail, errorCatalogue, type RuntimeError, toRuntimeError } from '#runtime';
 import { type Config, environment, readConfig } from './config.ts';
+import { auditFileIn, makeDataDir } from './data-folder.ts';
 import { exportDoubts } from './export-variables.ts';
 import { createLogger, LoggedTelemetry } from './logging.ts';
 import { type Node, openNode } from './node.ts';
@@ -42,8 +44,12 @@ async function run(config: Config): Promise<void> {
   });
   const doubts = [...exportDoubts(environment()), ...(tracing?.warnings ?? [])];
   for (const warning of [...config.warnings, ...doubts]) logger.warn(warning);
-  const { connections, ...shown } = config;
-  logger.info({ ...shown, connections: [...connections.keys()], version }, 'starting');
+  const { connections, operators, ...shown } = config;
+  const names = {
+    connections: [...connections.keys()],
+    operators: operators.map(({ name }) => name),
+  };
+  logger.info({ ...shown, ...names, version }, 'starting');
 
   const around = { clock: systemClock, ids: systemIds };
   const logged = new LoggedTelemetry(logger, around.clock);
@@ -57,7 +63,20 @@ async function run(config: Config): Promise<void> {
   });
   tracing?.onFault((error) => telemetry.record({ name: 'tracing-failed', error }));
   const { exposition } = telemetry;
-  const http = await openHttp({ ...around, logger, version, telemetry, exposition });
+  makeDataDir(config.dataDir);
+  const auditLog = new SqliteAudit(auditFileIn(config.dataDir));
+  // Kept in the process's log, too, this shows whether lines were cut off.
+  logger.info(auditLog.end(), 'audit log opened');
+  const audit = new AuditTrail({ log: auditLog, clock: around.clock, telemetry });
+  const http = await openHttp({
+    ...around,
+    logger,
+    version,
+    telemetry,
+    exposition,
+    audit,
+    operators: operators.map(({ name, token }) => ({ name, token: token.reveal() })),
+  });
   const { node, url } = await opened(http, config, { ...around, telemetry });
   telemetry.observe(node);
   http.gate.open(node);
@@ -71,6 +90,9 @@ async function run(config: Config): Promise<void> {
   if (!isDrained) logger.warn('some messages were still in flight; their senders heard no answer');
   await http.close();
   await node.close();
+  await audit.close();
+  logger.info(auditLog.end(), 'audit log closed');
+  auditLog.close();
   await Promise.all([telemetry.close(), tracing?.end()]);
   logger.info('stopped');
 }

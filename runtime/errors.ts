@@ -97,6 +97,15 @@ export const errorCatalogue = {
     'The source did not answer or limits our rate. It is tried again.',
   ),
   SOURCE_REFUSED: terminal(502, 'The source refused the request. Check the REST credentials.'),
+  // The operators
+  OPERATOR_REFUSED: terminal(
+    401,
+    'This is for operators. Send `Authorization: Bearer` with a token of OPERATOR_TOKENS; the command line sends COGNISYNC_TOKEN.',
+  ),
+  AUDIT_UNAVAILABLE: retry(
+    503,
+    'The audit log could not be written, so nothing was done. Free the disk of DATA_DIR, or see who holds audit.sqlite.',
+  ),
   // The queries
   NOT_FOUND: terminal(404, 'Nothing has this id in this tenant.'),
   PROJECTION_UNKNOWN: terminal(404, 'No projection has this name; see GET /projections.'),

@@ -1,5 +1,6 @@
 /** The door of the frame: everything that other rooms may use. */
 export * from './actor.ts';
+export { type Act, AuditTrail, type Outcome } from './audit-trail.ts';
 export type { RebuildStatus } from './build.ts';
 export { abortable } from './core/abortable.ts';
 export { isBlobName } from './core/blob-name.ts';
@@ -25,6 +26,7 @@ export * from './errors.ts';
 export * from './event.ts';
 export { type CopyStatus, type FollowOptions, follow } from './follow.ts';
 export * from './limits.ts';
+export type * from './ports/audit.ts';
 export type * from './ports/blobs.ts';
 export type * from './ports/broadcast.ts';
 export type * from './ports/bus.ts';

@@ -4,6 +4,7 @@
  * fails at start.
  */
 import { actorLimits } from './limits/actor.ts';
+import { auditLimits } from './limits/audit.ts';
 import { busLimits } from './limits/bus.ts';
 import { embeddingLimits } from './limits/embedding.ts';
 import { httpLimits } from './limits/http.ts';
@@ -27,6 +28,7 @@ export const limits = {
   ...queryLimits,
   ...embeddingLimits,
   ...telemetryLimits,
+  ...auditLimits,
 } as const;
 
 /** The same bounds as plain numbers, so that a test can hold a runtime to smaller ones. */

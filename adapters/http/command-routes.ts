@@ -38,6 +38,7 @@ export function commandRoutes(app: Http, gate: Gate): void {
       const body = bytesOf(request);
       const { envelope } = contracts.read(body);
       const { messageId, messageType, tenantId } = envelope;
+      request.who = `tenant:${tenantId}`;
       if (!Object.hasOwn(publicContracts, messageType)) {
         const message = `${messageType} is a message between our own actors`;
         throw new RuntimeError('MESSAGE_TYPE_UNKNOWN', message, { data: { messageId } });

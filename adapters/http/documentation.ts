@@ -8,6 +8,7 @@ import { publicContracts } from '#actors';
 import { notificationSchemas } from '#projections';
 import { errorCatalogue } from '#runtime';
 import type { Http } from './http.ts';
+import { operatorScheme } from './operators.ts';
 
 export async function documentation(app: Http, version: string): Promise<void> {
   await app.register(swagger, {
@@ -16,6 +17,13 @@ export async function documentation(app: Http, version: string): Promise<void> {
       info: { title: 'CogniSync', version, description: introduction() },
       components: {
         schemas: { ...publicContracts, ...notificationSchemas } as Record<string, object>,
+        securitySchemes: {
+          [operatorScheme]: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A token of OPERATOR_TOKENS; not asked for where there are none.',
+          },
+        },
       },
       tags: [
         { name: 'webhooks', description: 'Sources tell what happened.' },

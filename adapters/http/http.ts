@@ -11,7 +11,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import Type, { type Static, type TSchema } from 'typebox';
-import { limits } from '#runtime';
+import { type ErrorCode, limits } from '#runtime';
 import { Problem, problemMediaType } from './problem.ts';
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
@@ -41,6 +41,15 @@ export const refusals = {
   '4xx': refusal('The request is refused; `code` says why.'),
   '5xx': refusal('It can not be answered now; `Retry-After` says when to try again.'),
 } as const;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** As who is on record, once that is known. */
+    who: string | null;
+    /** The code of its problem, once it is refused. */
+    refusal: ErrorCode | null;
+  }
+}
 
 /** A list's one form. `next` is the cursor of the next page, null on the last. */
 export function pageOf<Item extends TSchema>(item: Item) {

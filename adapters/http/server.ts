@@ -16,6 +16,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import {
+  type AuditTrail,
   type Clock,
   type Happening,
   type Ids,
@@ -40,6 +41,7 @@ import type { Http, Typebox } from './http.ts';
 import { logLevelRoutes } from './log-level-routes.ts';
 import { mcpRoutes } from './mcp-routes.ts';
 import { type Exposition, metricsRoutes } from './metrics-routes.ts';
+import { counted, forOperators, type Operator } from './operators.ts';
 import { refuseOtherMethods } from './other-methods.ts';
 import { pathRoutes } from './path-routes.ts';
 import { errorOfRequest, problemMediaType, problemOf, retryAfterSeconds } from './problem.ts';
@@ -50,6 +52,7 @@ import { retrievalRoutes } from './retrieval-routes.ts';
 import { searchRoutes } from './search-routes.ts';
 import { SessionQueries } from './session-queries.ts';
 import { UpkeepDesk } from './upkeep.ts';
+import { upkeepRoutes } from './upkeep-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 export interface HttpOptions {
@@ -60,6 +63,10 @@ export interface HttpOptions {
   readonly ids: Ids;
   /** Told of each request that is answered. */
   readonly telemetry?: Telemetry;
+  /** Who may do what operators do; none: everybody. */
+  readonly operators: readonly Operator[];
+  /** Records who did what. */
+  readonly audit: AuditTrail;
   /** What GET /metrics shows; absent: there is no such route. */
   readonly exposition?: Exposition;
   /** Smaller bounds than the standard ones, for tests that want to reach them. */
@@ -85,9 +92,12 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const app = serverOf(options, gate, limits);
   await documentation(app, options.version);
   healthRoutes(app, gate, new NodeHealth({ gate, clock: options.clock, limits }));
-  const { exposition } = options;
+  const { audit, exposition, operators } = options;
   if (exposition) await app.register(async (own: Http) => metricsRoutes(own, exposition));
-  await app.register(async (own: Http) => logLevelRoutes(own, options.logger, options.clock));
+  await app.register(async (own: Http) => {
+    forOperators(own, operators, audit);
+    logLevelRoutes(own, options.logger, options.clock);
+  });
   app.setNotFoundHandler(({ method }) => {
     throw gate.refusal ?? new RuntimeError('ROUTE_UNKNOWN', `no route for ${method} on this path`);
   });
@@ -99,8 +109,14 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
     const refuseTheRest = refuseOtherMethods(api);
     await api.register(async (raw: Http) => {
       rawBodies(raw);
-      webhookRoutes(raw, gate, book, options.clock);
-      commandRoutes(raw, gate);
+      await raw.register(async (sources: Http) => {
+        counted(sources, 'authentication', audit);
+        webhookRoutes(sources, gate, book, options.clock);
+      });
+      await raw.register(async (producers: Http) => {
+        counted(producers, 'command', audit);
+        commandRoutes(producers, gate);
+      });
     });
     connectionRoutes(api, gate, book);
     entityRoutes(api, gate, atLeast);
@@ -108,8 +124,13 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
     searchRoutes(api, gate, atLeast);
     retrievalRoutes(api, { ...options, limits, gate, atLeast, sessions });
     mcpRoutes(api, gate, options.version);
-    projectionRoutes(api, gate, new UpkeepDesk(options));
-    deadLetterRoutes(api, gate);
+    const desk = new UpkeepDesk(options);
+    projectionRoutes(api, gate, desk);
+    await api.register(async (own: Http) => {
+      forOperators(own, operators, audit);
+      upkeepRoutes(own, gate, desk);
+      deadLetterRoutes(own, gate);
+    });
     refuseTheRest();
   });
   await app.register((feed: Http) => feedRoutes(feed, gate, options.clock, limits));
@@ -129,6 +150,7 @@ function serverOf(
   const log = new RequestLog(clock);
   const refuse = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = errorOfRequest(thrown);
+    request.refusal = error.code;
     log.refused(request, answerWith(error, request, reply), error);
     return reply;
   };
@@ -150,6 +172,8 @@ function serverOf(
     frameworkErrors: (error, request, reply) => refuse(gate.refusal ?? error, request, reply),
     clientErrorHandler: (error, socket) => refuseConnection(error, socket as Socket, limits),
   }).withTypeProvider<Typebox>();
+  app.decorateRequest('who', null);
+  app.decorateRequest('refusal', null);
   app.server.maxConnections = limits.httpConnectionsMax;
   // Answers are typed against their schemas at compile time; writing them needs no schema.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
@@ -185,6 +209,8 @@ function answerWith(
   const problem = problemOf(error, request.id);
   reply.code(problem.status).type(problemMediaType);
   if (error.retryable) reply.header('retry-after', retryAfterSeconds);
+  // RFC 9110 asks for the scheme beside a 401; that of webhooks has no name.
+  if (error.code === 'OPERATOR_REFUSED') reply.header('www-authenticate', 'Bearer');
   if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close');
   return reply.send(problem);
 }

@@ -65,6 +65,7 @@ export function webhookRoutes(app: Http, gate: Gate, book: ArrivalBook, clock: C
     if (connection === undefined) {
       throw new RuntimeError('CONNECTION_UNKNOWN', 'no connection has the id in this URL');
     }
+    request.who = `connection:${connection.id}`;
     const arrivals = book.of(connection.id);
     try {
       const delivery = readDelivery(

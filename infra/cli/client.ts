@@ -3,7 +3,7 @@
  * what to do.
  */
 import type { Problem } from '#adapters/http';
-import { readPlace } from '../config.ts';
+import { readPlace, readToken } from '../config.ts';
 import { Complaint } from './complaint.ts';
 import { lineOf } from './text.ts';
 
@@ -72,6 +72,8 @@ export class Client {
   /** As the standard `fetch`, for this tenant. Throws a Complaint where no node answers. */
   async fetch(url: string | URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
+    const token = readToken();
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
     if (this.#tenant !== undefined) headers.set('x-tenant-id', this.#tenant);
     try {
       return await fetch(url, { ...init, headers });

@@ -1,5 +1,6 @@
 /** The commands that copy the log, or parts of it: to keep it, to move it, to hand it on. */
 import type { Command } from 'commander';
+import type { Doing } from './audited.ts';
 import { gather, orComplain, position } from './command.ts';
 
 interface CopyFlags {
@@ -62,7 +63,7 @@ The backup is checked before anything is touched, and the log that was there is 
     )
     .action(async (file: string, { dataDir, ...options }: RestoreFlags) => {
       const { restoreBackup } = await import('./restore.ts');
-      await orComplain(options, () =>
+      await onRecord(options, { action: 'restore', target: file, dataDir }, () =>
         restoreBackup(file, {
           isJson: options.json === true,
           isForced: options.force === true,
@@ -103,7 +104,13 @@ is written, and an embedded log appears when all of it is there. What was cut of
     .action(async (file: string, { json, ...rest }: CopyFlags & { into?: string }) => {
       const { importHistory } = await import('./import.ts');
       const isJson = json === true;
-      await orComplain({ ...(json && { json }) }, () => importHistory({ file, isJson, ...rest }));
+      const doing = {
+        action: 'import',
+        target: `${file} into ${rest.into ? 'KurrentDB' : 'the log'}`,
+      };
+      await onRecord({ ...(json && { json }) }, { ...doing, dataDir: rest.dataDir }, () =>
+        importHistory({ file, isJson, ...rest }),
+      );
     });
 
   copying(program, 'replay')
@@ -131,9 +138,11 @@ revision, so that what is there already stays once; whole streams from their beg
       const { replay } = await import('./replay.ts');
       const { tenant: tenants, type: types, category: categories, dryRun, json, ...rest } = flags;
       const isDryRun = dryRun === true;
-      await orComplain(flags, () =>
-        replay({ ...rest, tenants, types, categories, isDryRun, isJson: json === true }),
-      );
+      const work = () =>
+        replay({ ...rest, tenants, types, categories, isDryRun, isJson: json === true });
+      if (isDryRun || rest.into === 'ndjson') return orComplain(flags, work);
+      const doing = { action: 'replay', target: `into ${shown(rest.into)}`, dataDir: rest.dataDir };
+      await onRecord(flags, doing, work);
     });
 
   program
@@ -156,8 +165,10 @@ following ends with COPY_DIVERGED. To take over, stop following first, then star
     )
     .action(async ({ json, ...rest }: FollowFlags) => {
       const { followLog } = await import('./follow.ts');
-      await orComplain({ ...(json && { json }) }, () =>
-        followLog({ ...rest, isJson: json === true }),
+      await onRecord(
+        { ...(json && { json }) },
+        { action: 'follow', target: `into ${shown(rest.into)}` },
+        () => followLog({ ...rest, isJson: json === true }),
       );
     });
 }
@@ -168,4 +179,19 @@ function copying(parent: Command, name: string): Command {
     .command(name)
     .option('--data-dir <path>', "the node's DATA_DIR")
     .option('--json', 'answer in JSON, for programs');
+}
+
+/** Runs what writes to somebody's data, when it is on record that it begins. */
+async function onRecord(
+  options: Pick<CopyFlags, 'json'>,
+  doing: Doing,
+  work: () => Promise<void>,
+): Promise<void> {
+  const { audited } = await import('./audited.ts');
+  await orComplain(options, () => audited(doing, work));
+}
+
+/** A place without what may be a password. */
+function shown(place: string): string {
+  return place.replace(/(:\/\/)[^/]*@/, '$1');
 }

@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { version } from '../version.ts';
+import { addAuditCommands } from './audit-commands.ts';
 import { type Common, isJson, orComplain, position, remote, run } from './command.ts';
 import { addCopyCommands } from './copy-commands.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
@@ -29,6 +30,7 @@ A first look:
   $ cognisync search refund payment    what fits, by words and by meaning
 
 Configuration is the environment's: PORT, HOST, DATA_DIR, LOG_LEVEL, CONNECTIONS_FILE, DATABASE_URL.
+Where a node has operators, COGNISYNC_TOKEN is the token that is shown to it.
 \`cognisync COMMAND --help\` says more, with examples.`,
   );
 
@@ -186,5 +188,6 @@ addProjectionCommands(program);
 addHistoryCommands(program);
 addCopyCommands(program);
 addDeadLetterCommands(program);
+addAuditCommands(program);
 
 await program.parseAsync();

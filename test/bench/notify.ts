@@ -13,6 +13,7 @@ import { openNode, readConfig } from '#infra';
 import { createEntity, onTheBus, updateEntity } from '#test/messages';
 import { createDatabase, hasPostgres } from '#test/postgres';
 import { run } from '#test/process';
+import { unreadAudit } from '#test/served';
 import { reads } from './reads.ts';
 import { type Benchmark, median, type Result } from './report.ts';
 import { inFolder } from './rig.ts';
@@ -51,7 +52,13 @@ function measure(
 ): Promise<readonly Result[]> {
   return inFolder(async (folder) => {
     const around = { clock: systemClock, ids: systemIds };
-    const http = await openHttp({ ...around, logger: pino({ level: 'silent' }), version: 'bench' });
+    const http = await openHttp({
+      ...around,
+      logger: pino({ level: 'silent' }),
+      version: 'bench',
+      operators: [],
+      audit: unreadAudit(),
+    });
     const telemetry = { record: () => undefined };
     const config = readConfig({ DATA_DIR: folder, ...env });
     const node = await openNode(config, { ...around, telemetry });

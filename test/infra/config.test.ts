@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readConfig, readDataDir, readPlace } from '#infra';
 import { RuntimeError } from '#runtime';
+import { secretsIn } from '../../infra/redaction.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cognisync-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -240,9 +241,43 @@ describe('the configuration', () => {
   });
 
   it('has no connections, and says so, where it listens wider and none are configured', () => {
-    const { connections, warnings } = readConfig({ HOST: '0.0.0.0' });
+    const OPERATOR_TOKENS = 'ann:a-token-of-ann-0001';
+    const { connections, warnings } = readConfig({ HOST: '0.0.0.0', OPERATOR_TOKENS });
     expect(connections.size).toBe(0);
     expect(warnings).toEqual([expect.stringContaining('CONNECTION_UNKNOWN')]);
+  });
+
+  it('takes operators by name and token, and shows no token', () => {
+    const OPERATOR_TOKENS = 'ann:a-token-of-ann-0001, bob:a:token/of=bob+0002,';
+    expect(mistakesOf({ OPERATOR_TOKENS })).toHaveLength(1);
+    const config = readConfig({ OPERATOR_TOKENS: OPERATOR_TOKENS.slice(0, -1) });
+    expect(config.operators.map(({ name, token }) => [name, token.reveal()])).toEqual([
+      ['ann', 'a-token-of-ann-0001'],
+      ['bob', 'a:token/of=bob+0002'],
+    ]);
+    expect(JSON.stringify(config) + inspect(config, { depth: 9 })).not.toContain('token-of-ann');
+    const secrets = ['a-token-of-ann-0001', 'a:token/of=bob+0002'];
+    expect(secretsIn(config)).toEqual(expect.arrayContaining(secrets));
+  });
+
+  it.each([
+    ['no name', 'a-token-of-ann-0001'],
+    ['a short token', 'ann:short'],
+    ['a name with a blank', 'a nn:a-token-of-ann-0001'],
+    ['a token with a blank', 'ann:a token of ann 0001'],
+    ['an empty entry', 'ann:a-token-of-ann-0001,,bob:a-token-of-bob-0002'],
+    ['a name twice', 'ann:a-token-of-ann-0001,ann:a-token-of-bob-0002'],
+    ['a token twice', 'ann:a-token-of-ann-0001,bob:a-token-of-ann-0001'],
+  ])('refuses operators with %s, and does not show them', (_, OPERATOR_TOKENS) => {
+    const mistakes = mistakesOf({ OPERATOR_TOKENS });
+    expect(mistakes).toEqual([expect.stringMatching(/^OPERATOR_TOKENS has /)]);
+    expect(mistakes.join()).not.toMatch(/token-of|short|token of/);
+  });
+
+  it('warns of operators without tokens where others than this machine can come', () => {
+    const [, warning] = readConfig({ HOST: '0.0.0.0' }).warnings;
+    expect(warning).toContain('no OPERATOR_TOKENS, and HOST is 0.0.0.0');
+    expect(readConfig({}).warnings).toEqual([]);
   });
 
   it('lets clients read their part though the rest is wrong', () => {

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { type Connection, defaultConnections } from '#adapters/atlassian';
-import { type Backend, type HttpServer, openHttp } from '#adapters/http';
+import { type Backend, type HttpOptions, type HttpServer, openHttp } from '#adapters/http';
+import { SqliteAudit } from '#adapters/sqlite';
 import { systemClock, systemIds } from '#adapters/system';
 import { type Node, openNode, readConfig } from '#infra';
-import type { Limits } from '#runtime';
+import { AuditTrail, type Limits } from '#runtime';
 import { putDatabase } from './database-template.ts';
 import { Recorder } from './telemetry.ts';
 import { until } from './until.ts';
@@ -73,8 +74,20 @@ export interface Shell {
   ask(path: string, asked?: Asked): Promise<Answered>;
 }
 
+/** For those who do not look into it. */
+export function unreadAudit(): AuditTrail {
+  // Its counts are never due, so that no timer is left running.
+  const clock = { now: systemClock.now, sleep: () => new Promise<void>(() => undefined) };
+  const telemetry = { record: () => undefined };
+  return new AuditTrail({ log: new SqliteAudit(':memory:'), clock, telemetry });
+}
+
 /** A server on its own; whoever has a backend opens its gate. */
-export async function serveShell(limits: Partial<Limits> = {}, port = 0): Promise<Shell> {
+export async function serveShell(
+  limits: Partial<Limits> = {},
+  port = 0,
+  guarded: Partial<Pick<HttpOptions, 'operators' | 'audit'>> = {},
+): Promise<Shell> {
   const lines: string[] = [];
   const server = await openHttp({
     version: '0.0.0-test',
@@ -82,6 +95,9 @@ export async function serveShell(limits: Partial<Limits> = {}, port = 0): Promis
     clock: systemClock,
     ids: systemIds,
     limits,
+    operators: [],
+    audit: unreadAudit(),
+    ...guarded,
   });
   const url = await server.listen({ host: '127.0.0.1', port });
   return { url, server, lines, ask: (path, asked) => ask(url, path, asked) };

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { openHttp } from '#adapters/http';
 import { systemIds } from '#adapters/system';
 import { ManualClock } from '#test/clock';
-import { ask } from '#test/served';
+import { ask, unreadAudit } from '#test/served';
 import { createLogger } from '../../../infra/logging.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -15,7 +15,14 @@ async function served() {
   const stream = { write: (line: string) => void lines.push(line) };
   const logger = createLogger('error', (line) => line, stream);
   const clock = new ManualClock();
-  const server = await openHttp({ version: '0.0.0-test', logger, clock, ids: systemIds });
+  const server = await openHttp({
+    version: '0.0.0-test',
+    logger,
+    clock,
+    ids: systemIds,
+    operators: [],
+    audit: unreadAudit(),
+  });
   closing.push(() => server.close());
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   const said = () => lines.map((line) => JSON.parse(line));
