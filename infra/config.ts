@@ -87,9 +87,14 @@ export function readPlace(env: Environment = environment()): Place {
   return place;
 }
 
-/** What a client shows a node that asks for operators; absent: nothing. */
-export function readToken(env: Environment = environment()): string | undefined {
-  return env.COGNISYNC_TOKEN?.trim() || undefined;
+/** What a client shows a node that asks for operators; absent: nothing. Throws CONFIG_INVALID. */
+export function readToken(env: Environment = environment()): Secret | undefined {
+  const reading = new Reading(env);
+  const token = reading.secret('COGNISYNC_TOKEN', 'must be the token of an operator', (text) =>
+    /^[\x21-\x7e]+$/.test(text),
+  );
+  reading.finish();
+  return token;
 }
 
 /** The folder of the log, for a reader beside the node. Throws CONFIG_INVALID. */

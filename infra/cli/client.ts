@@ -31,6 +31,7 @@ export interface Answer {
 export class Client {
   readonly url: string;
   readonly #tenant: string | undefined;
+  readonly #token = readToken();
 
   constructor({ url, tenant }: ClientOptions) {
     this.url = (url ?? ownUrl()).replace(/\/+$/, '');
@@ -72,8 +73,7 @@ export class Client {
   /** As the standard `fetch`, for this tenant. Throws a Complaint where no node answers. */
   async fetch(url: string | URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
-    const token = readToken();
-    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    if (this.#token !== undefined) headers.set('authorization', `Bearer ${this.#token.reveal()}`);
     if (this.#tenant !== undefined) headers.set('x-tenant-id', this.#tenant);
     try {
       return await fetch(url, { ...init, headers });
