@@ -57,7 +57,7 @@ async function run(config: Config): Promise<void> {
     ...around,
     config,
     logged,
-    ...(tracing && { tracer: new OtelTracer(messagingPlace(config)) }),
+    ...(tracing && { tracer: new OtelTracer(messagingPlace(config), tracing.roots) }),
     version,
     environment: environment(),
   });

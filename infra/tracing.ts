@@ -13,11 +13,7 @@ import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import {
-  ParentBasedSampler,
-  type Sampler,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace';
+import { ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace';
 import type { FastifyRequest } from 'fastify';
 import { register, supportsSyncHooks } from 'import-in-the-middle/register-hooks.mjs';
 import { systemClock } from '#adapters/system';
@@ -25,11 +21,14 @@ import { limits } from '#runtime';
 import { LinkedSampler } from './linked-sampler.ts';
 import type { Environment } from './reading.ts';
 import { resourceOf } from './resource.ts';
+import { RootSampling } from './root-sampling.ts';
 import { version } from './version.ts';
 
 export interface Tracing {
   /** What of the variables the SDK could not use when it began, one sentence each. */
   readonly warnings: readonly string[];
+  /** Decides of the traces that begin here; undefined where the SDK does. */
+  readonly roots: RootSampling | undefined;
   /** Who hears from now on that spans could not be sent; nobody did before. */
   onFault(tell: (error: Error) => void): void;
   /** Sends what is left, for limits.tracesFarewellMs at most. Never rejects. */
@@ -42,7 +41,8 @@ export async function beginTracing(environment: Environment): Promise<Tracing> {
   if (supportsSyncHooks()) register({ include: ['ioredis', 'pg'] });
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
-  const sampler = samplerIn(environment, warn);
+  const ratio = ratioIn(environment, warn);
+  const roots = ratio && new RootSampling(ratio);
   const sdk = new NodeSDK({
     resource: resourceOf(version),
     autoDetectResources: false,
@@ -63,13 +63,17 @@ export async function beginTracing(environment: Environment): Promise<Tracing> {
       }),
       new UndiciInstrumentation({ requireParentforSpans: true }),
     ],
-    ...(sampler && { sampler }),
+    ...(ratio && {
+      sampler: new ParentBasedSampler({ root: new LinkedSampler(ratio) }),
+    }),
+    ...(roots && { idGenerator: roots }),
   });
   hear(warn);
   sdk.start();
   diag.disable();
   return {
     warnings,
+    roots,
     onFault: (tell) => hear((message) => tell(new Error(message))),
     end: async () => {
       const patience = new AbortController();
@@ -99,12 +103,14 @@ function nameByRoute(span: Span, request: FastifyRequest): void {
   span.setAttribute('url.path', route);
 }
 
-/** With the sampler of a ratio what links several traces is recorded as they are; null: as the SDK has it. */
-function samplerIn(environment: Environment, warn: (message: string) => void): Sampler | null {
-  if (environment.OTEL_TRACES_SAMPLER?.trim() !== 'parentbased_traceidratio') return null;
+/** With the sampler of a ratio what links several traces is recorded as they are; undefined: as the SDK has it. */
+function ratioIn(
+  environment: Environment,
+  warn: (message: string) => void,
+): TraceIdRatioBasedSampler | undefined {
+  if (environment.OTEL_TRACES_SAMPLER?.trim() !== 'parentbased_traceidratio') return undefined;
   const ratio = Number(environment.OTEL_TRACES_SAMPLER_ARG?.trim() || '1');
   const isRatio = ratio >= 0 && ratio <= 1;
   if (!isRatio) warn('OTEL_TRACES_SAMPLER_ARG must be from 0 to 1; every trace is recorded');
-  const root = new LinkedSampler(new TraceIdRatioBasedSampler(isRatio ? ratio : 1));
-  return new ParentBasedSampler({ root });
+  return new TraceIdRatioBasedSampler(isRatio ? ratio : 1);
 }

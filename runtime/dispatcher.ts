@@ -105,14 +105,15 @@ export class Dispatcher {
     return tracer.span(start, () => this.#settled(handling, outcome));
   }
 
-  #settled(handling: Handling, outcome: Outcome): Promise<void> {
+  /** A settlement that fails is not told: the message comes again. */
+  async #settled(handling: Handling, outcome: Outcome): Promise<void> {
     if (typeof outcome !== 'number') return this.#refused(handling, outcome);
     const { clock, telemetry } = this.#around;
     const { delivery, messageType, startedMs } = handling;
     const { messageId } = delivery.message;
     const ms = clock.now() - startedMs;
+    await delivery.complete();
     telemetry.record({ name: 'message-completed', messageId, messageType, events: outcome, ms });
-    return delivery.complete();
   }
 
   async #refused(

@@ -6,8 +6,10 @@
  * crash. Dead letters are streams in the log.
  *
  * Order: deliveries start in the order of publishing. An abandoned message comes again after a pause,
- * behind what was published meanwhile.
+ * behind what was published meanwhile. Each is handled outside of the async context of whoever published
+ * or settled: another message's trace is none of its.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   type Backlog,
   type Bus,
@@ -33,6 +35,8 @@ export class InProcessBus implements Bus {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #stopping = new AbortController();
+  /** Runs what it is given in the async context in which this bus was made. */
+  readonly #outside = AsyncLocalStorage.snapshot();
   #waiting: Parcel[] = [];
   /** The first of `#waiting` that waits; what stands before it is under way. */
   #next = 0;
@@ -93,7 +97,9 @@ export class InProcessBus implements Bus {
       const parcel = this.#waiting[this.#next++]!;
       this.#inFlight += 1;
       parcel.deliveryCount += 1;
-      handler(parcel).catch((thrown) => this.#settle(parcel, toRuntimeError(thrown)));
+      this.#outside(handler, parcel).catch((thrown) =>
+        this.#settle(parcel, toRuntimeError(thrown)),
+      );
     }
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];

@@ -11,4 +11,4 @@ export { type MessagingPlace, Metrics } from './metrics.ts';
 export { semantic } from './names.ts';
 export { observeProcess } from './process.ts';
 export { type OtlpProtocol, pushMetrics } from './push.ts';
-export { OtelTracer } from './tracer.ts';
+export { OtelTracer, type Roots } from './tracer.ts';

@@ -49,12 +49,24 @@ const operations: ReadonlyMap<string, string> = new Map([
   ['dead_letter', 'settle'],
 ]);
 
+/** Who decides of traces that begin here, more cheaply than the provider would. */
+export interface Roots {
+  /**
+   * Begins a trace. Answers its context as text where it is not recorded; undefined where it is, and then the
+   * provider's next trace, to be begun at once, is this one.
+   */
+  unrecorded(): string | undefined;
+}
+
 export class OtelTracer implements Tracer {
   readonly #tracer = trace.getTracer('cognisync');
   readonly #messaging: MessagingPlace;
+  readonly #roots: Roots | undefined;
 
-  constructor(messaging: MessagingPlace) {
+  /** `roots`: absent: the provider is asked for each. */
+  constructor(messaging: MessagingPlace, roots?: Roots) {
     this.#messaging = messaging;
+    this.#roots = roots;
   }
 
   get isRecording(): boolean {
@@ -65,6 +77,10 @@ export class OtelTracer implements Tracer {
   span<T>(start: SpanStart, work: TracedWork<T>): Promise<T> {
     const { above, around, links } = placeOf(start.causes);
     if (above !== undefined && !isRecorded(above)) return work(undefined, textOf(above));
+    if (above === undefined && links.length === 0) {
+      const unrecorded = this.#roots?.unrecorded();
+      if (unrecorded !== undefined) return work(undefined, unrecorded);
+    }
     const parent = above === undefined ? around : trace.setSpanContext(around, above);
     const options = { kind: kinds[start.kind], links };
     const span = this.#tracer.startSpan(this.#nameOf(start), options, parent);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { InProcessBus, MemoryLog } from '#adapters/memory';
 import { systemClock, systemIds } from '#adapters/system';
@@ -80,6 +81,18 @@ describe('the in-process bus', () => {
     });
     await bus.publish([letter('a'), letter('b')]);
     expect(settled).toEqual(['a', 'b']);
+  });
+
+  it('handles a message outside of the context of who published it and who settled another', async () => {
+    const around = new AsyncLocalStorage<string>();
+    const seen: (string | undefined)[] = [];
+    const settling = async (delivery: Delivery) => {
+      seen.push(around.getStore());
+      await around.run('settlement', () => delivery.complete());
+    };
+    const { bus } = await busOn(settling, new MemoryLog(), 1);
+    await around.run('publication', () => bus.publish([letter('a'), letter('b')]));
+    expect(seen).toEqual([undefined, undefined]);
   });
 
   it('gives a message back with its reason after its last delivery', async () => {

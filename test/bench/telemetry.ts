@@ -16,6 +16,7 @@ import { systemClock } from '#adapters/system';
 import type { Telemetry } from '#runtime';
 import { onTheBus } from '#test/messages';
 import { LinkedSampler } from '../../infra/linked-sampler.ts';
+import { RootSampling } from '../../infra/root-sampling.ts';
 import { type Benchmark, median, type Result } from './report.ts';
 import { command, drive, inFolder, openRig } from './rig.ts';
 
@@ -36,6 +37,9 @@ type Mode = () => { readonly telemetry?: Telemetry; readonly end: () => void };
 
 const messaging = { system: 'in_process', destination: 'commands' };
 
+const ratio = new TraceIdRatioBasedSampler(0.01);
+const roots = new RootSampling(ratio);
+
 const modes = {
   off: () => ({ end: () => undefined }),
   metrics: () => {
@@ -44,7 +48,7 @@ const modes = {
     return { telemetry: metrics, end: () => clearInterval(scraping) };
   },
   traces: () => {
-    const tracer = new OtelTracer(messaging);
+    const tracer = new OtelTracer(messaging, roots);
     return { telemetry: { record: () => undefined, tracer }, end: () => undefined };
   },
 } satisfies Readonly<Record<string, Mode>>;
@@ -59,9 +63,9 @@ const exporter: SpanExporter = {
 };
 
 export const telemetry: Benchmark = async (say) => {
-  const root = new LinkedSampler(new TraceIdRatioBasedSampler(0.01));
   const sdk = new NodeSDK({
-    sampler: new ParentBasedSampler({ root }),
+    sampler: new ParentBasedSampler({ root: new LinkedSampler(ratio) }),
+    idGenerator: roots,
     spanProcessors: [new BatchSpanProcessor({ exporter })],
     metricReaders: [],
     logRecordProcessors: [],

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { limits, RuntimeError } from '#runtime';
+import { contracts, entity } from '#actors';
+import { MemoryLog, MemorySnapshots } from '#adapters/memory';
+import { type ActorDefinition, type Delivery, limits, RuntimeError } from '#runtime';
+import { ManualClock } from '#test/clock';
 import { createEntity, deleteEntity, onTheBus, updateEntity } from '#test/messages';
-import { inTime, stage } from '#test/stage';
+import { inTime, plainIds, stage } from '#test/stage';
+import { Recorder } from '#test/telemetry';
+import { Directory } from '../../runtime/directory.ts';
+import { Dispatcher } from '../../runtime/dispatcher.ts';
 
 const unavailable = () => new RuntimeError('LOG_UNAVAILABLE', 'the log is away');
 
@@ -22,6 +28,29 @@ describe('the dispatcher', () => {
     disk.resolve();
     await published;
     expect(await log.readStream('entity-acme/issue-1')).toHaveLength(1);
+  });
+
+  it('tells that a message is completed only once its bus has taken that', async () => {
+    const telemetry = new Recorder();
+    const clock = new ManualClock();
+    const [log, snapshots] = [new MemoryLog(), new MemorySnapshots()];
+    const around = { log, snapshots, telemetry, clock, ids: plainIds, limits };
+    const directory = new Directory([entity as ActorDefinition], around);
+    const dispatcher = new Dispatcher(contracts, directory, around);
+    let failures = 1;
+    const delivery: Delivery = {
+      message: onTheBus(createEntity()),
+      deliveryCount: 1,
+      complete: async () => {
+        if (failures-- > 0) throw new RuntimeError('BUS_UNAVAILABLE', 'the lock is lost');
+      },
+      abandon: () => Promise.reject(new Error('it was abandoned')),
+      deadLetter: () => Promise.reject(new Error('it was dead-lettered')),
+    };
+    await expect(dispatcher.handle(delivery)).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' });
+    expect(telemetry.all('message-completed')).toEqual([]);
+    await dispatcher.handle(delivery);
+    expect(telemetry.all('message-completed')).toHaveLength(1);
   });
 
   it('decides messages of one actor in the order of publishing', async () => {
