@@ -73,6 +73,6 @@ export type {
 } from './retrieval/answer.ts';
 export { labelOf, urlOf } from './retrieval/heading.ts';
 export { promptOf } from './retrieval/prompt.ts';
-export { type QueryRequest, type RetrievalRequest, retrievalModes } from './retrieval/request.ts';
+export { QueryRequest, RetrievalRequest, retrievalModes } from './retrieval/request.ts';
 export { Retrieval, type RetrievalOptions } from './retrieval/retrieval.ts';
 export { copyRows } from './table.ts';

@@ -1,67 +1,17 @@
 /** Retrieval as it is asked for and answered: the schemas behind POST /search, POST /query and /provenance. */
 import Type from 'typebox';
-import { retrievalModes } from '#projections';
+import { QueryRequest, RetrievalRequest } from '#projections';
 import { limits } from '#runtime';
-import { Entity, EntityType } from './graph-schema.ts';
+import { Entity } from './graph-schema.ts';
 
 const id = Type.String({ minLength: 1, maxLength: limits.idCharsMax });
-const instant = Type.String({ minLength: 1, maxLength: 64 });
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
-const request = {
-  q: Type.String({
-    minLength: 1,
-    maxLength: limits.searchQueryCharsMax,
-    description: 'A question, or words; "a phrase" and `-without` count for the words alone.',
-  }),
-  limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: limits.hitsMax, description: 'Most hits.' }),
-  ),
-  mode: Type.Optional(
-    Type.Enum([...retrievalModes], {
-      description: 'By words and by meaning (as a rule), or by one of them.',
-    }),
-  ),
-  types: Type.Optional(Type.Array(EntityType, { minItems: 1, maxItems: 4 })),
-  properties: Type.Optional(
-    Type.Record(Type.String({ pattern: '^.{1,256}$' }), Type.String({ maxLength: 1_000 }), {
-      maxProperties: limits.filterValuesMax,
-      additionalProperties: false,
-      description: 'Only entities with all of these, such as `{"status":"Done"}`.',
-    }),
-  ),
-  system: Type.Optional(Type.Enum(['jira', 'confluence'], { description: 'Of the source.' })),
-  updatedAfter: Type.Optional(instant),
-  updatedBefore: Type.Optional(instant),
-  near: Type.Optional(
-    Type.Object(
-      {
-        ids: Type.Array(id, { minItems: 1, maxItems: limits.filterValuesMax }),
-        distance: Type.Integer({ minimum: 1, maximum: limits.nearDistanceMax }),
-      },
-      {
-        additionalProperties: false,
-        description: 'Only what is at most `distance` links away from one of these.',
-      },
-    ),
-  ),
-};
-
-export const SearchBody = Type.Object(request, { additionalProperties: false });
+export const SearchBody = RetrievalRequest;
 
 export const QueryBody = Type.Object(
   {
-    ...request,
-    hops: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: limits.hopsMax,
-        description: 'Links walked from the hits.',
-      }),
-    ),
-    contextCharsMax: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: limits.contextCharsMax, description: '4 a token.' }),
-    ),
+    ...QueryRequest.properties,
     answer: Type.Optional(
       Type.Boolean({ description: 'Also what the language model makes of the context.' }),
     ),

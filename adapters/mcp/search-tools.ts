@@ -1,58 +1,21 @@
 /** Tools of retrieval: what is there about something, and a text to answer a question from. */
 import Type from 'typebox';
-import { EntityType } from '#actors';
-import type { Citation, Hit, HitPassage, Positions, VectorsUse } from '#projections';
+import {
+  type Citation,
+  type Hit,
+  type HitPassage,
+  type Positions,
+  QueryRequest,
+  RetrievalRequest,
+  type VectorsUse,
+} from '#projections';
 import { limits } from '#runtime';
 import { type Brief, briefOf, lineOf, oneLine } from './brief.ts';
-import { entityId, inputOf } from './input.ts';
+import { inputOf } from './input.ts';
 import { tool } from './tool.ts';
 
 /** Leaves the rest for the citations, which take one and a half times as much as what they cite. */
 const contextCharsMax = limits.mcpAnswerCharsMax / 3;
-
-const instant = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 40, description: 'ISO 8601 with a zone.' }),
-);
-
-const wanted = {
-  q: Type.String({
-    minLength: 1,
-    maxLength: limits.searchQueryCharsMax,
-    description: 'A question or words, in any language; "a phrase" must be there, -this must not.',
-  }),
-  limit: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: limits.hitsMax,
-      description: `Most entities found. Absent: ${limits.hitsDefault}.`,
-    }),
-  ),
-  types: Type.Optional(
-    Type.Array(EntityType, { minItems: 1, maxItems: 4, description: 'Only of these types.' }),
-  ),
-  system: Type.Optional(Type.Enum(['jira', 'confluence'], { description: 'Only from there.' })),
-  properties: Type.Optional(
-    Type.Record(Type.String({ pattern: '^.{1,256}$' }), Type.String({ maxLength: 1_000 }), {
-      maxProperties: limits.filterValuesMax,
-      additionalProperties: false,
-      description: 'Only with all of these values, such as {"status": "Done"}.',
-    }),
-  ),
-  updatedAfter: instant,
-  updatedBefore: instant,
-  near: Type.Optional(
-    Type.Object(
-      {
-        ids: Type.Array(entityId('An entity.'), { minItems: 1, maxItems: limits.filterValuesMax }),
-        distance: Type.Integer({ minimum: 1, maximum: limits.nearDistanceMax }),
-      },
-      {
-        additionalProperties: false,
-        description: 'Only what is at most `distance` links away from one of these entities.',
-      },
-    ),
-  ),
-};
 
 interface Found {
   readonly positions: Positions;
@@ -70,7 +33,7 @@ export const search = tool({
   description:
     'Finds people, documents, projects and issues by what is written in them, by words and by meaning, ' +
     'best first, with the passages that match. Comments count for what they are on. Use it to find ids.',
-  input: inputOf(wanted),
+  input: RetrievalRequest,
   ask: async (request, { knowledge, tenantId, signal }): Promise<Found> => {
     const { positions, vectors, hits } = await knowledge.retrieval.search(
       tenantId,
@@ -118,14 +81,7 @@ export const query = tool({
     'The passages and links that answer a question, as one text with marks [1], [2] … to cite by; what ' +
     'is linked to the best hits is in it, too. Use it to answer questions, `search` to find things.',
   input: inputOf({
-    ...wanted,
-    hops: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: limits.hopsMax,
-        description: 'Links walked from what is found. Absent: 1.',
-      }),
-    ),
+    ...QueryRequest.properties,
     contextCharsMax: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -7,7 +7,6 @@
  * through.
  */
 import { type EmbedderModel, limits, type Queryable } from '#runtime';
-import { liveGenerationOf } from '../bookkeeping.ts';
 import { Parameters } from '../graph/answer.ts';
 import { schemaOf } from '../schema.ts';
 import { isSameModel } from './model.ts';
@@ -27,6 +26,8 @@ export interface Passage {
 }
 
 export interface NearestRequest {
+  /** The live one, as `reach` tells it. */
+  readonly generation: number;
   readonly tenantId: string;
   /** Of this model, of length 1. */
   readonly vector: Float32Array;
@@ -40,6 +41,8 @@ export interface IndexReach {
   readonly position: number;
   /** Whose vectors these are; null while there is no index. */
   readonly model: EmbedderModel | null;
+  /** The number of the live one; null while there is no index. */
+  readonly generation: number | null;
   /** Rebuilding: of another model than this node's; it must not be asked. */
   readonly state: 'ready' | 'rebuilding';
 }
@@ -70,29 +73,24 @@ export class IndexQueries {
     this.#model = model;
   }
 
-  /** The chunks that are nearest, best first. Ask for `reach` first: its state must be ready. */
+  /** The chunks that are nearest, best first. Ask for `reach` first, in this snapshot: it must be ready. */
   async nearest(tx: Queryable, request: NearestRequest): Promise<readonly Passage[]> {
-    const { limit, tenantId, vector, where = () => null } = request;
-    const live = await liveGenerationOf(tx, embeddingsProjection.name);
-    if (live === undefined) return [];
+    const { generation, limit, tenantId, vector, where = () => null } = request;
     const params = new Parameters();
-    const candidates: Candidates = {
-      schema: schemaOf(embeddingsProjection, live.number),
+    const asked: Asked = {
+      schema: schemaOf(embeddingsProjection, generation),
       tenant: params.add(tenantId),
       where: where(params),
+      distance: `(c.embedding <#> ${params.add(textOf(vector))}::vector)`,
+      limit: params.add(limit),
     };
-    const isFew = await this.#isFew(tx, candidates, params);
-    const distance = `(c.embedding <#> ${params.add(textOf(vector))}::vector)`;
-    const few = isFew ? compared(candidates, distance) : walked(candidates, distance);
-    return tx.query<Passage & Record<string, unknown>>(
-      `WITH nearest AS MATERIALIZED (${few} LIMIT ${params.add(limit)})
-       SELECT c.id AS "chunkId", c.entity_id AS "entityId", d.position, c.text,
-              -c.distance AS similarity
-         FROM nearest c JOIN ${candidates.schema}.document d
-           ON d.tenant_id = ${candidates.tenant} AND d.id = c.entity_id
-        ORDER BY c.distance, c.id`,
-      params.values,
-    );
+    if (asked.where !== null || (await isSmall(tx, asked.schema, tenantId))) {
+      const rows = await tx.query<FewRow>(amongFew(asked), params.values);
+      if (rows[0]!.isFew) {
+        return rows.flatMap(({ isFew: _, ...found }) => (found.chunkId === null ? [] : [found]));
+      }
+    }
+    return tx.query<PassageRow>(walked(asked), params.values);
   }
 
   /**
@@ -101,18 +99,20 @@ export class IndexQueries {
    */
   async reach(tx: Queryable, rowsAt = 0): Promise<IndexReach> {
     const [row] = await tx.query<ReachRow>(
-      `SELECT m.name, m.version, m.dimensions, g.position,
+      `SELECT m.name, m.version, m.dimensions, g.number AS generation, g.position,
               (SELECT min(since) FROM embeddings.document WHERE ${isPending}) AS since
          FROM embeddings.model m, cognisync.generation g
         WHERE g.projection = $1 AND g.is_live`,
       [embeddingsProjection.name],
     );
-    if (row === undefined) return { position: 0, model: null, state: 'rebuilding' };
-    const { name, version, dimensions, since } = row;
+    if (row === undefined) {
+      return { position: 0, model: null, generation: null, state: 'rebuilding' };
+    }
+    const { name, version, dimensions, generation, since } = row;
     const model = { name, version, dimensions };
     const position = completeUpTo(since, Math.max(row.position, rowsAt));
     const state = isSameModel(model, this.#model) ? 'ready' : 'rebuilding';
-    return { position, model, state };
+    return { position, model, generation, state };
   }
 
   /** With what has to be counted: 30 ms at 50,000 documents, where `reach` takes one. */
@@ -134,66 +134,98 @@ export class IndexQueries {
     );
     return chunk ?? null;
   }
-
-  /** Whether so few may be found that they are compared one by one; sets how far the index looks. */
-  async #isFew(tx: Queryable, candidates: Candidates, { values }: Parameters): Promise<boolean> {
-    const most = limits.comparedChunksMax;
-    const { schema, tenant, where } = candidates;
-    const counted =
-      where === null ? `${schema}.chunk c WHERE c.tenant_id = ${tenant}` : joined(candidates);
-    const [row] = await tx.query<{ count: number }>(
-      `SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
-              set_config('hnsw.ef_search', '${walkedAtOnce}', true),
-              set_config('hnsw.max_scan_tuples', '${walkedMax}', true),
-              (SELECT count(*) FROM (SELECT FROM ${counted} LIMIT ${most} + 1) found) AS count`,
-      values,
-    );
-    return row!.count <= most;
-  }
 }
 
 interface ReachRow extends Record<string, unknown>, EmbedderModel {
+  readonly generation: number;
   readonly position: number;
   readonly since: number | null;
 }
 
-/** Among what is looked for, before it is known how many there are. */
-interface Candidates {
+type PassageRow = Passage & Record<string, unknown>;
+/** Without a passage where none is found, or too many may be. */
+type FewRow = (PassageRow | { readonly chunkId: null }) & { readonly isFew: boolean };
+
+/** What is looked for, as SQL. */
+interface Asked {
   readonly schema: string;
   readonly tenant: string;
   readonly where: string | null;
+  readonly distance: string;
+  readonly limit: string;
 }
 
 const columns = 'c.id, c.entity_id, c.text';
 
-/** The distance as an expression that no index has an order for. */
-function compared(candidates: Candidates, distance: string): string {
-  return `SELECT ${columns}, ${distance} AS distance
-            FROM ${joined(candidates)} AND ${isCurrent(candidates)} ORDER BY ${distance} + 0`;
+/** How far the index of vectors looks in this transaction. */
+const lookingFar = `set_config('hnsw.iterative_scan', 'relaxed_order', true),
+  set_config('hnsw.ef_search', '${walkedAtOnce}', true),
+  set_config('hnsw.max_scan_tuples', '${walkedMax}', true)`;
+
+/** Whether all of a tenant may be compared. That is known at once, where a list of it would take 2 ms. */
+async function isSmall(tx: Queryable, schema: string, tenantId: string): Promise<boolean> {
+  const most = limits.comparedChunksMax;
+  const [row] = await tx.query<{ isFew: boolean }>(
+    `SELECT count(*) <= ${most} AS "isFew", ${lookingFar}
+       FROM (SELECT FROM ${schema}.chunk c WHERE c.tenant_id = $1 LIMIT ${most} + 1) counted`,
+    [tenantId],
+  );
+  return row!.isFew;
 }
 
 /**
- * All conditions are subqueries, which are asked of one chunk after the other as the index hands them
- * out; of joins the planner expects so few rows that it would rather sort them.
+ * Compares what may be found one by one, by a distance as no index has an order for it; of more than are
+ * compared it says so, and has set how far the index looks. The filter, which is what takes long, is asked
+ * once: the list of those that it lets through is kept while they are counted and compared.
  */
-function walked(candidates: Candidates, distance: string): string {
-  const { schema, tenant, where } = candidates;
-  return `SELECT ${columns}, ${distance} AS distance FROM ${schema}.chunk c
-           WHERE c.tenant_id = ${tenant} AND ${isCurrent(candidates)}
-             AND (SELECT ${where ?? 'true'} FROM graph.node n
-                   WHERE n.tenant_id = c.tenant_id AND n.id = c.entity_id)
-           ORDER BY ${distance}`;
+function amongFew(asked: Asked): string {
+  const { distance, limit, schema, tenant, where } = asked;
+  const most = limits.comparedChunksMax;
+  const isShown = `EXISTS (SELECT FROM graph.node n WHERE n.tenant_id = ${tenant} AND n.id = c.entity_id)`;
+  const [listed, left] =
+    where === null
+      ? [`${schema}.chunk c WHERE c.tenant_id = ${tenant}`, isShown]
+      : [
+          `${schema}.chunk c JOIN graph.node n ON n.tenant_id = c.tenant_id AND n.id = c.entity_id
+            WHERE c.tenant_id = ${tenant} AND n.tenant_id = ${tenant} AND (${where})`,
+          'true',
+        ];
+  return `WITH candidate AS MATERIALIZED (SELECT c.entity_id, c.ord FROM ${listed} LIMIT ${most} + 1),
+     counted AS MATERIALIZED (
+       SELECT count(*) <= ${most} AS "isFew", ${lookingFar} FROM candidate),
+     nearest AS MATERIALIZED (
+       SELECT ${columns}, ${distance} AS distance
+         FROM candidate f JOIN ${schema}.chunk c
+           ON c.tenant_id = ${tenant} AND c.entity_id = f.entity_id AND c.ord = f.ord
+        WHERE (SELECT "isFew" FROM counted) AND ${left} AND ${isCurrent(asked)}
+        ORDER BY ${distance} + 0 LIMIT ${limit})
+     SELECT counted."isFew", p.*
+       FROM counted LEFT JOIN (${passages(asked)}) p ON true ORDER BY p.similarity DESC, p."chunkId"`;
 }
 
-/** Chunks `c` of entities `n` that the graph has. */
-function joined({ schema, tenant, where }: Candidates): string {
-  return `${schema}.chunk c
-    JOIN graph.node n ON n.tenant_id = c.tenant_id AND n.id = c.entity_id
-   WHERE c.tenant_id = ${tenant} AND n.tenant_id = ${tenant} AND (${where ?? 'true'})`;
+/**
+ * The nearest as the index of vectors hands them out. All conditions are subqueries, which are asked of one
+ * chunk after the other; of joins the planner expects so few rows that it would rather sort them.
+ */
+function walked(asked: Asked): string {
+  const { distance, limit, schema, tenant, where } = asked;
+  return `WITH nearest AS MATERIALIZED (
+       SELECT ${columns}, ${distance} AS distance FROM ${schema}.chunk c
+        WHERE c.tenant_id = ${tenant} AND ${isCurrent(asked)}
+          AND (SELECT ${where ?? 'true'} FROM graph.node n
+                WHERE n.tenant_id = c.tenant_id AND n.id = c.entity_id)
+        ORDER BY ${distance} LIMIT ${limit})
+     SELECT * FROM (${passages(asked)}) p ORDER BY similarity DESC, "chunkId"`;
+}
+
+function passages({ schema, tenant }: Asked): string {
+  return `SELECT c.id AS "chunkId", c.entity_id AS "entityId", d.position, c.text,
+                 -c.distance AS similarity
+            FROM nearest c JOIN ${schema}.document d ON d.tenant_id = ${tenant} AND d.id = c.entity_id`;
 }
 
 /** Of the version that its document has now. */
-function isCurrent({ schema }: Candidates): string {
+function isCurrent({ schema }: Asked): string {
   return `(SELECT d.indexed = d.position FROM ${schema}.document d
             WHERE d.tenant_id = c.tenant_id AND d.id = c.entity_id)`;
 }

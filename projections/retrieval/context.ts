@@ -5,21 +5,22 @@
  *     The login service waits for the database.
  *     [2] Comment: It began after the upgrade.
  *     [3] OPS-1 Login fails —ASSIGNED_TO→ Bob
+ *     [4] Comment on OPS-1 Login fails —AUTHORED_BY→ Ann
  *
  * Pure. C1: never longer than asked. C2: cut between passages, never within; what is best stands first,
  * and what does not fit makes room for what does. C3: the marks in it are exactly the citations' numbers;
  * what looks like a mark in somebody's text is written in round brackets.
  */
-import type { Entity, Relationship } from '../graph/answer.ts';
+import type { Relationship } from '../graph/answer.ts';
 import type { Citation } from './answer.ts';
 import { labelOf, lineOf } from './heading.ts';
-import type { ShownHit } from './hit.ts';
+import { commentsShown, type ShownHit } from './hit.ts';
 import type { ShownPassage } from './passages.ts';
 
 export interface ContextParts {
   /** Best first. */
   readonly hits: readonly ShownHit[];
-  /** Among them. */
+  /** Among them and the comments that they are shown with. */
   readonly edges: readonly Relationship[];
   /** Whether an entity has text in the index; null where there is no index. */
   readonly isIndexed: ((id: string) => boolean) | null;
@@ -36,6 +37,14 @@ interface Block {
   readonly heading: Line;
   readonly passages: readonly Line[];
   readonly edges: readonly Line[];
+}
+
+/** What an edge can lead from or to. */
+interface End {
+  readonly id: string;
+  readonly label: string;
+  /** The hit that it is shown with: itself, or what a comment stands on. */
+  readonly hitId: string;
 }
 
 /** With a citation: its mark goes in front. */
@@ -68,7 +77,7 @@ export function contextOf(parts: ContextParts): Context {
 }
 
 function blocksOf({ hits, edges, isIndexed }: ContextParts): readonly Block[] {
-  const entities = new Map(hits.map(({ entity }) => [entity.id, entity]));
+  const ends = endsOf(hits);
   const owned = new Set<string>();
   return hits.map((hit) => {
     const { entity, passages } = hit;
@@ -76,7 +85,7 @@ function blocksOf({ hits, edges, isIndexed }: ContextParts): readonly Block[] {
     const isOwn = first?.entityId === entity.id;
     const own = edges.filter(
       ({ id, sourceId, targetId }) =>
-        !owned.has(id) && (sourceId === entity.id || targetId === entity.id),
+        !owned.has(id) && [sourceId, targetId].some((end) => ends.get(end)?.hitId === entity.id),
     );
     for (const { id } of own) owned.add(id);
     return {
@@ -85,9 +94,18 @@ function blocksOf({ hits, edges, isIndexed }: ContextParts): readonly Block[] {
         ...(isOwn ? [{ text: quotable(first.text), citation: null }] : []),
         ...(isOwn ? others : passages).map((passage) => passageOf(hit, passage)),
       ],
-      edges: own.flatMap((edge) => edgeOf(edge, entities, isIndexed) ?? []),
+      edges: own.flatMap((edge) => edgeOf(edge, ends, isIndexed) ?? []),
     };
   });
+}
+
+function endsOf(hits: readonly ShownHit[]): ReadonlyMap<string, End> {
+  const labels = new Map(hits.map(({ entity }) => [entity.id, labelOf(entity)]));
+  const comments = [...commentsShown(hits)].map(([id, hitId]) => {
+    return { id, hitId, label: `Comment on ${labels.get(hitId)!}` };
+  });
+  const own = [...labels].map(([id, label]) => ({ id, hitId: id, label }));
+  return new Map([...comments, ...own].map((end) => [end.id, end]));
 }
 
 /** What fits, in the order of worth. */
@@ -138,21 +156,22 @@ function passageOf({ entity, title, url }: ShownHit, passage: ShownPassage): Lin
   };
 }
 
-/** Null where an end is not among the entities. */
+/** Null where an end is not among them, and for what only ties a comment to the hit that it is shown with. */
 function edgeOf(
   edge: Relationship,
-  entities: ReadonlyMap<string, Entity>,
+  among: ReadonlyMap<string, End>,
   isIndexed: ContextParts['isIndexed'],
 ): Line | null {
-  const source = entities.get(edge.sourceId);
-  const target = entities.get(edge.targetId);
+  const source = among.get(edge.sourceId);
+  const target = among.get(edge.targetId);
   if (source === undefined || target === undefined) return null;
+  if (source !== target && source.hitId === target.hitId) return null;
   const ends = source === target ? [source] : [source, target];
   const unread = isIndexed === null ? [] : ends.filter(({ id }) => !isIndexed(id));
   const role = lineOf(edge.properties.subtype) || lineOf(edge.properties.role);
   const verb = role === '' ? edge.type : `${edge.type} (${role})`;
-  const title = `${labelOf(source)} —${verb}→ ${labelOf(target)}`;
-  const missing = unread.map((end) => `; no text of ${labelOf(end)} in the index`).join('');
+  const title = `${source.label} —${verb}→ ${target.label}`;
+  const missing = unread.map((end) => `; no text of ${end.label} in the index`).join('');
   return {
     text: quotable(`${title}${missing}`),
     citation: {

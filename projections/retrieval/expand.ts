@@ -4,7 +4,8 @@
  *
  * A neighbour is worth half of the best that leads to it, less where the edge is weak or unsure; so the
  * neighbours of the best hits stand before hits that are hardly any. The best one alone counts: a project
- * that contains all hits is no better an answer than what contains one.
+ * that contains all hits is no better an answer than what contains one. What a comment leads to, the hit
+ * leads to that it is shown with: whom it mentions, who wrote it.
  */
 import { type Relationship, relationshipJson } from '../graph/answer.ts';
 import { isComment } from './comment.ts';
@@ -14,36 +15,54 @@ import type { Scope } from './scope.ts';
 const decay = 0.5;
 const certainty: Readonly<Record<string, number>> = { HIGH: 1, MEDIUM: 0.8, LOW: 0.5 };
 
+/** Where edges are walked from. */
+interface Start extends Pick<Ranked, 'id' | 'score'> {
+  /** The hit that a comment is shown with. */
+  readonly container?: string;
+}
+
+/** `comments`: those that hits are shown with, each with the hit's id. */
+interface Walk {
+  readonly comments: ReadonlyMap<string, string>;
+  readonly hops: number;
+}
+
 /** The hits and what they lead to, best first, at most limits.neighboursShownMax of it. */
 export async function expanded(
   scope: Scope,
   hits: readonly Ranked[],
-  hops: number,
+  { comments, hops }: Walk,
 ): Promise<readonly Ranked[]> {
-  const known = new Set(hits.map(({ id }) => id));
+  const known = new Set([...hits.map(({ id }) => id), ...comments.keys()]);
   const reached: Ranked[] = [];
-  let frontier: readonly Ranked[] = hits;
+  let frontier: readonly Start[] = [...hits, ...commentStarts(hits, comments)];
   for (let hop = 1; hop <= hops && frontier.length > 0; hop++) {
     const edges = await edgesFrom(
       scope,
       frontier.map(({ id }) => id),
     );
     const room = scope.limits.neighboursShownMax - reached.length;
-    frontier = stepped(frontier, edges, known).slice(0, room);
-    for (const one of frontier) known.add(one.id);
-    reached.push(...frontier);
+    const found = stepped(frontier, edges, known).slice(0, room);
+    for (const one of found) known.add(one.id);
+    reached.push(...found);
+    frontier = found;
   }
   return byScore([...hits, ...reached]);
 }
 
+function commentStarts(hits: readonly Ranked[], comments: Walk['comments']): readonly Start[] {
+  const scores = new Map(hits.map(({ id, score }) => [id, score]));
+  return [...comments].map(([id, container]) => ({ id, container, score: scores.get(container)! }));
+}
+
 /** What one step leads to that was not known, best first. */
-export function stepped(
-  from: readonly Ranked[],
+function stepped(
+  from: readonly Start[],
   edges: readonly Relationship[],
   known: ReadonlySet<string>,
 ): readonly Ranked[] {
   const best = new Map<string, Ranked>();
-  for (const { id: start, score } of from) {
+  for (const { id: start, container = start, score } of from) {
     for (const edge of edges) {
       if (edge.sourceId !== start && edge.targetId !== start) continue;
       const id = edge.sourceId === start ? edge.targetId : edge.sourceId;
@@ -54,7 +73,7 @@ export function stepped(
       best.set(id, {
         id,
         score: worth,
-        explained: { graph: { from: start, relationship: edge.id } },
+        explained: { graph: { from: container, relationship: edge.id } },
       });
     }
   }

@@ -37,6 +37,15 @@ export async function hitsOf(
   });
 }
 
+/** The comments that hits are shown with, each with what it stands for. */
+export function commentsShown(hits: readonly ShownHit[]): ReadonlyMap<string, string> {
+  return new Map(
+    hits.flatMap(({ entity: { id }, passages }) =>
+      passages.flatMap(({ entityId }) => (entityId === id ? [] : [[entityId, id] as const])),
+    ),
+  );
+}
+
 /** Without the whole passages, which would make every answer of a search a book. */
 export function withSnippets(hits: readonly ShownHit[]): readonly Hit[] {
   return hits.map((hit) => ({

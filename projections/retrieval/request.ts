@@ -1,104 +1,147 @@
-/** What can be asked of the retrieval, and whether it may be. */
-import { type EntityType, entityTypes } from '#actors';
+/**
+ * What can be asked of the retrieval, and whether it may be: one schema, by which every door asks and by
+ * which the retrieval itself checks. What a schema can't say is checked here, too.
+ */
+import Type, { type Static } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import { EntityType, entityTypes } from '#actors';
 import { limits, RuntimeError } from '#runtime';
 import { assertText } from '../graph/answer.ts';
 
 export const retrievalModes = ['hybrid', 'words', 'vectors'] as const;
 
-export interface RetrievalRequest {
-  /** Words or a question; "a phrase" must be there, -this must not. */
-  readonly q: string;
-  /** 1 to limits.hitsMax; default limits.hitsDefault. */
-  readonly limit?: number;
-  /** Default `hybrid`: what words and vectors find, fused. */
-  readonly mode?: (typeof retrievalModes)[number];
-  readonly types?: readonly EntityType[];
-  /** By name: the value, or one of the values where the property is a list. */
-  readonly properties?: Readonly<Record<string, string>>;
-  /** The source: `jira` or `confluence`. */
-  readonly system?: string;
-  /** From this instant on, and before that one; as the source dates its change, else as recorded. */
-  readonly updatedAfter?: string;
-  readonly updatedBefore?: string;
-  /** Only entities at most `distance` (1 to limits.nearDistanceMax) edges from one of these. */
-  readonly near?: { readonly ids: readonly string[]; readonly distance: number };
-}
+/** Property names and values of a filter: what a person or a model writes down, not a text. */
+const nameCharsMax = 256;
+const valueCharsMax = 1_000;
+/** ISO 8601 to the nanosecond and with a zone is shorter. */
+const instantCharsMax = 40;
 
-export interface QueryRequest extends RetrievalRequest {
-  /** Edges that are walked from the hits, 0 to limits.hopsMax; default 1. */
-  readonly hops?: number;
-  /** Up to limits.contextCharsMax; default limits.contextCharsDefault. */
-  readonly contextCharsMax?: number;
-}
+const instant = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: instantCharsMax, description }));
+
+export const RetrievalRequest = Type.Object(
+  {
+    q: Type.String({
+      minLength: 1,
+      maxLength: limits.searchQueryCharsMax,
+      description:
+        'A question or words, in any language. For the words, "a phrase" must be there, -this must not.',
+    }),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limits.hitsMax,
+        description: `Most entities found. Absent: ${limits.hitsDefault}.`,
+      }),
+    ),
+    mode: Type.Optional(
+      Type.Enum([...retrievalModes], {
+        description: 'By words and by meaning, or by one of them. Absent: hybrid, which is both.',
+      }),
+    ),
+    types: Type.Optional(
+      Type.Array(EntityType, {
+        minItems: 1,
+        maxItems: entityTypes.length,
+        description: 'Only of these types.',
+      }),
+    ),
+    properties: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: `^.{1,${nameCharsMax}}$` }),
+        Type.String({ maxLength: valueCharsMax }),
+        {
+          maxProperties: limits.filterValuesMax,
+          additionalProperties: false,
+          description:
+            'Only with all of these, such as {"status": "Done"}; of a list one value must be it.',
+        },
+      ),
+    ),
+    system: Type.Optional(Type.Enum(['jira', 'confluence'], { description: 'Only from there.' })),
+    updatedAfter: instant('ISO 8601 with a zone. Only what has changed then or since.'),
+    updatedBefore: instant('ISO 8601 with a zone. Only what has not changed then or since.'),
+    near: Type.Optional(
+      Type.Object(
+        {
+          ids: Type.Array(Type.String({ minLength: 1, maxLength: limits.idCharsMax }), {
+            minItems: 1,
+            maxItems: limits.filterValuesMax,
+          }),
+          distance: Type.Integer({ minimum: 1, maximum: limits.nearDistanceMax }),
+        },
+        {
+          additionalProperties: false,
+          description: 'Only what is at most `distance` links away from one of these entities.',
+        },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const QueryRequest = Type.Object(
+  {
+    ...RetrievalRequest.properties,
+    hops: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: limits.hopsMax,
+        description: 'Links walked from what is found. Absent: 1.',
+      }),
+    ),
+    contextCharsMax: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limits.contextCharsMax,
+        description: `Length of the context, 4 a token. Absent: ${limits.contextCharsDefault}.`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export type RetrievalRequest = Readonly<Static<typeof RetrievalRequest>>;
+export type QueryRequest = Readonly<Static<typeof QueryRequest>>;
 
 /** A request that may be asked, with its defaults and instants in UTC. */
-export interface Wanted extends RetrievalRequest {
-  readonly limit: number;
-  readonly mode: (typeof retrievalModes)[number];
-  readonly updatedAfter?: string;
-  readonly updatedBefore?: string;
-}
+export type Wanted = QueryRequest &
+  Required<Pick<QueryRequest, 'limit' | 'mode' | 'hops' | 'contextCharsMax'>>;
 
 /** Throws REQUEST_INVALID. */
-export function wantedOf(request: RetrievalRequest): Wanted {
-  const { q, limit = limits.hitsDefault, mode = 'hybrid', types, properties = {} } = request;
+export function wantedOf(request: QueryRequest): Wanted {
+  assertFits(request);
+  const { q, properties = {}, near, updatedAfter, updatedBefore } = request;
+  if (q.trim() === '') throw invalid('q is blank');
   assertText('q', q);
-  if (q.trim() === '' || q.length > limits.searchQueryCharsMax) {
-    throw invalid(`q must have 1 to ${limits.searchQueryCharsMax} characters`);
-  }
-  assertWhole('limit', limit, 1, limits.hitsMax);
-  if (!retrievalModes.includes(mode)) throw invalid(`mode is one of ${retrievalModes.join(', ')}`);
-  if (types?.some((type) => !entityTypes.includes(type))) {
-    throw invalid(`types are of ${entityTypes.join(', ')}`);
-  }
-  assertProperties(properties);
-  assertText('system', request.system ?? '');
-  assertNear(request.near);
+  for (const text of Object.entries(properties).flat()) assertText('properties', text);
+  for (const id of near?.ids ?? []) assertText('near.ids', id);
   return {
+    limit: limits.hitsDefault,
+    mode: 'hybrid',
+    hops: 1,
+    contextCharsMax: limits.contextCharsDefault,
     ...request,
-    limit,
-    mode,
-    ...instant('updatedAfter', request.updatedAfter),
-    ...instant('updatedBefore', request.updatedBefore),
+    ...instantOf('updatedAfter', updatedAfter),
+    ...instantOf('updatedBefore', updatedBefore),
   };
 }
 
-/** Of the parts that only `query` has. Throws REQUEST_INVALID. */
-export function wantedContext({ hops = 1, contextCharsMax }: QueryRequest) {
-  const charsMax = contextCharsMax ?? limits.contextCharsDefault;
-  assertWhole('hops', hops, 0, limits.hopsMax);
-  assertWhole('contextCharsMax', charsMax, 1, limits.contextCharsMax);
-  return { hops, charsMax };
+let check: Validator | undefined;
+
+function assertFits(request: QueryRequest): void {
+  // Compiled when the first request comes: a command line that asks none need not wait for it.
+  check ??= Compile(QueryRequest);
+  if (check.Check(request)) return;
+  const faults = check.Errors(request).slice(0, 10);
+  throw invalid(faults.map(({ instancePath, message }) => `${instancePath} ${message}`).join('; '));
 }
 
-function assertProperties(properties: Readonly<Record<string, string>>): void {
-  const entries = Object.entries(properties);
-  if (entries.length > limits.filterValuesMax) {
-    throw invalid(`properties are at most ${limits.filterValuesMax}`);
-  }
-  for (const text of entries.flat()) assertText('properties', text);
-}
-
-function assertNear(near: RetrievalRequest['near']): void {
-  if (near === undefined) return;
-  const { ids, distance } = near;
-  assertWhole('near.distance', distance, 1, limits.nearDistanceMax);
-  if (ids.length < 1 || ids.length > limits.filterValuesMax) {
-    throw invalid(`near.ids are 1 to ${limits.filterValuesMax}`);
-  }
-  for (const id of ids) assertText('near.ids', id);
-}
-
-function instant<Name extends string>(name: Name, text: string | undefined) {
+function instantOf<Name extends string>(name: Name, text: string | undefined) {
   if (text === undefined) return {};
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) throw invalid(`${name} is no instant of ISO 8601`);
   return { [name]: new Date(ms).toISOString() };
-}
-
-function assertWhole(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw invalid(`${name} must be a whole number from ${least} to ${most}`);
 }
 
 function invalid(message: string): RuntimeError {

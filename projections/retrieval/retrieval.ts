@@ -15,10 +15,10 @@ import { inSnapshot } from '../graph/answer.ts';
 import type { ContextAnswer, Provenance, SearchAnswer } from './answer.ts';
 import { contextOf } from './context.ts';
 import { edgesAmong, expanded } from './expand.ts';
-import { hitsOf, withSnippets } from './hit.ts';
+import { commentsShown, hitsOf, withSnippets } from './hit.ts';
 import { bestOf, indexedOf } from './passages.ts';
 import { provenanceOf, storedPassage } from './provenance.ts';
-import { type QueryRequest, type RetrievalRequest, wantedContext, wantedOf } from './request.ts';
+import { type QueryRequest, type RetrievalRequest, type Wanted, wantedOf } from './request.ts';
 import { type RowsAt, type Scope, viewsOf } from './scope.ts';
 import { type Searched, searchIn } from './search.ts';
 import { vectorOf } from './vector.ts';
@@ -67,25 +67,7 @@ export class Retrieval {
     request: QueryRequest,
     signal: AbortSignal,
   ): Promise<ContextAnswer> {
-    const { hops, charsMax } = wantedContext(request);
-    return this.#searched(tenantId, request, signal, async (scope, searched) => {
-      const { asked, hits: found, positions, vectors } = searched;
-      const direct = found.map(({ entity: { id }, score, explained }) => ({
-        id,
-        score,
-        explained,
-      }));
-      const ranked = await expanded(scope, direct, hops);
-      const passages = new Map(found.map((hit) => [hit.entity.id, hit.passages]));
-      const ids = ranked.map(({ id }) => id);
-      const reached = ids.filter((id) => !passages.has(id));
-      for (const [id, passage] of await bestOf(scope, reached, asked)) passages.set(id, [passage]);
-      const hits = await hitsOf(scope, ranked, passages);
-      const edges = await edgesAmong(scope, ids);
-      const isIndexed = await indexedOf(scope, ids);
-      const context = contextOf({ hits, edges, isIndexed, charsMax });
-      return { positions, vectors, hits: withSnippets(hits), ...context };
-    });
+    return this.#searched(tenantId, request, signal, contextIn);
   }
 
   /** Throws NOT_FOUND, READ_STORE_UNAVAILABLE, LOG_UNAVAILABLE, CHECKPOINT_AHEAD. */
@@ -98,12 +80,12 @@ export class Retrieval {
     tenantId: string,
     request: RetrievalRequest,
     signal: AbortSignal,
-    answer: (scope: Scope, searched: Searched) => Promise<Answer>,
+    answer: (scope: Scope, searched: Searched, wanted: Wanted) => Promise<Answer>,
   ): Promise<Answer> {
     const wanted = wantedOf(request);
     const vector = await vectorOf(wanted, this.#options, signal);
     return this.#inScope(tenantId, async (scope) =>
-      answer(scope, await searchIn(scope, wanted, vector)),
+      answer(scope, await searchIn(scope, wanted, vector), wanted),
     );
   }
 
@@ -114,4 +96,25 @@ export class Retrieval {
     const inIt = (tx: Scope['tx']) => work({ tx, tenantId, index, limits, reached });
     return inSnapshot(store, inIt, viewsOf(index));
   }
+}
+
+/** What was found with what its edges lead to, those of the comments that are shown of it, too. */
+async function contextIn(
+  scope: Scope,
+  { asked, hits: found, positions, vectors }: Searched,
+  { hops, contextCharsMax }: Wanted,
+): Promise<ContextAnswer> {
+  const comments = commentsShown(found);
+  const direct = found.map(({ entity: { id }, score, explained }) => ({ id, score, explained }));
+  const ranked = await expanded(scope, direct, { comments, hops });
+  const passages = new Map(found.map((hit) => [hit.entity.id, hit.passages]));
+  const ids = ranked.map(({ id }) => id);
+  const reached = ids.filter((id) => !passages.has(id));
+  for (const [id, passage] of await bestOf(scope, reached, asked)) passages.set(id, [passage]);
+  const hits = await hitsOf(scope, ranked, passages);
+  const ends = [...ids, ...comments.keys()];
+  const edges = await edgesAmong(scope, ends);
+  const isIndexed = await indexedOf(scope, ends);
+  const context = contextOf({ hits, edges, isIndexed, charsMax: contextCharsMax });
+  return { positions, vectors, hits: withSnippets(hits), ...context };
 }

@@ -6,11 +6,11 @@
  *     vectors ──▶ passages ──╯
  */
 import { RuntimeError } from '#runtime';
-import type { Passage } from '../embeddings/queries.ts';
+import type { NearestRequest, Passage } from '../embeddings/queries.ts';
 import { liveGeneration } from '../graph/hidden.ts';
 import type { Positions, VectorsUse } from './answer.ts';
 import { standings } from './comment.ts';
-import { type Filter, filterOf } from './filter.ts';
+import { filterOf } from './filter.ts';
 import { foundIn } from './found.ts';
 import { hitsOf, type ShownHit } from './hit.ts';
 import { passagesOf } from './passages.ts';
@@ -36,7 +36,8 @@ export async function searchIn(
   wanted: Wanted,
   vector: QueryVector,
 ): Promise<Searched> {
-  const { positions, isReady } = await standingOf(scope);
+  const { positions, generation } = await standingOf(scope);
+  const isReady = generation !== null;
   if (wanted.mode === 'vectors' && !isReady) {
     const message = 'the index is being rebuilt for the model that is configured';
     throw new RuntimeError('EMBEDDER_UNAVAILABLE', message);
@@ -45,8 +46,10 @@ export async function searchIn(
   const filter = await filterOf(scope, wanted, asked);
   const most = candidatesOf(scope, wanted);
   const words = wanted.mode === 'vectors' ? [] : await byWords(scope, asked, filter, most);
-  const isUsed = vector.use === 'used' && isReady;
-  const passages = isUsed ? await nearest(scope, vector.vector, filter, most) : [];
+  const passages =
+    vector.use === 'used' && isReady
+      ? await nearest(scope, { generation, vector: vector.vector, where: filter, limit: most })
+      : [];
   const ids = [...words.map(({ id }) => id), ...passages.map(({ entityId }) => entityId)];
   const standsFor = await standings(scope, [...new Set(ids)]);
   const found = foundIn(words, passages, standsFor).slice(0, wanted.limit);
@@ -63,20 +66,19 @@ function candidatesOf({ limits }: Scope, { limit }: Wanted): number {
   return Math.min(limits.candidatesMax, 20 + 2 * limit);
 }
 
+/** `generation`: of the index, null where it can't be asked. */
 async function standingOf({ index, reached, tx }: Scope) {
   const graph = Math.max((await liveGeneration(tx)).position, reached.graph);
   const reach = index === null ? null : await index.reach(tx, reached.index);
   const positions: Positions = { graph, index: reach?.position ?? null };
-  return { positions, isReady: reach?.state === 'ready' };
+  return { positions, generation: reach?.state === 'ready' ? reach.generation : null };
 }
 
 /** What has nothing in common with the question is no answer, however near it is among the rest. */
 async function nearest(
   { index, tenantId, tx }: Scope,
-  vector: Float32Array,
-  where: Filter,
-  limit: number,
+  request: Omit<NearestRequest, 'tenantId'>,
 ): Promise<readonly Passage[]> {
-  const passages = (await index?.nearest(tx, { tenantId, vector, limit, where })) ?? [];
+  const passages = (await index?.nearest(tx, { tenantId, ...request })) ?? [];
   return passages.filter(({ similarity }) => similarity > 0);
 }

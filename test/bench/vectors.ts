@@ -156,7 +156,9 @@ async function nearestIn(store: ReadStore, { tenantId, where }: Scope) {
   const shares: number[] = [];
   const times = await timed(async (q) => {
     const [vector] = await embedder.embed([q]);
-    const request = { tenantId, vector: vector!, limit: nearestWanted, where: () => where };
+    const { generation } = await index.reach(store);
+    const asked = { generation: generation!, tenantId, vector: vector! };
+    const request = { ...asked, limit: nearestWanted, where: () => where };
     const startMs = performance.now();
     const passages = await store.transaction((tx) => index.nearest(tx, request));
     const ms = performance.now() - startMs;

@@ -258,6 +258,29 @@ for (const { name, make } of storeKinds) {
         expect(scores).toEqual(scores.toSorted((a, b) => b - a));
       });
 
+      it('has what the comment leads to that a hit is shown with, as what the hit leads to', async () => {
+        const asked = { q: 'platypus', mode: 'words' } as const;
+        const { citations, context, hits } = await retrieval.query('acme', asked, signal);
+        expect(context.split('\n')).toEqual([
+          '[1] DOCUMENT Hosting (https://acme.example/host)',
+          '[2] Comment: As large as a platypus.',
+          '[3] Comment on Hosting —AUTHORED_BY→ Bob',
+          '',
+          '[4] PERSON Bob (https://acme.example/bob)',
+          'Bob',
+        ]);
+        expect(idsOf(hits)).toEqual(['host', 'bob']);
+        expect(hits[1]).toMatchObject({
+          score: hits[0]!.score / 2,
+          explained: { graph: { from: 'host', relationship: 'l5' } },
+        });
+        expect(citations[2]).toMatchObject({ entityId: 'c2', relationshipId: 'l5' });
+        const none = await retrieval.query('acme', { ...asked, hops: 0 }, signal);
+        expect(idsOf(none.hits)).toEqual(['host']);
+        const far = await retrieval.query('acme', { ...asked, hops: 2 }, signal);
+        expect(idsOf(far.hits)).toEqual(['host', 'bob', 'PAY-2']);
+      });
+
       it('has the hits alone without hops', async () => {
         const { hits } = await retrieval.query(
           'acme',
@@ -414,7 +437,7 @@ for (const { name, make } of storeKinds) {
         {
           q: fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => words.join(' ')),
           mode: fc.constantFrom('words', 'vectors', 'hybrid'),
-          near: fc.constantFrom({ ids: ['bob'], distance: 2 }),
+          near: fc.constantFrom('bob').map((id) => ({ ids: [id], distance: 2 })),
         },
         { requiredKeys: ['q', 'mode'] },
       );

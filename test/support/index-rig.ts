@@ -100,8 +100,9 @@ export class IndexRig {
   async nearest(text: string, tenantId = 'acme', where?: string) {
     const { model } = this.embedder;
     const [vector] = await new TamedEmbedder({ dimensions: model.dimensions }).embed([text], never);
-    return this.#inSnapshot((tx, index) => {
-      const request = { tenantId, vector: vector!, limit: 10 };
+    return this.#inSnapshot(async (tx, index) => {
+      const { generation } = await index.reach(tx);
+      const request = { generation: generation!, tenantId, vector: vector!, limit: 10 };
       return index.nearest(tx, where === undefined ? request : { ...request, where: () => where });
     });
   }
