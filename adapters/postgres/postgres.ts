@@ -28,6 +28,13 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number;
 }
 
+/**
+ * Texts of values as `values.ts` reads them. No JIT: filters over attributes are overestimated, and compiling them
+ * takes longer than running them (a search under a date: 51 ms with it, 29 without).
+ */
+const settings =
+  '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c jit=off';
+
 /** The server cancels a statement at its timeout; a server that says nothing is given up this later. */
 const silenceMs = 5_000;
 
@@ -78,7 +85,7 @@ class PostgresStore implements ReadStore {
     this.#connection = {
       connectionString: url,
       application_name: 'cognisync',
-      options: '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1',
+      options: settings,
       connectionTimeoutMillis: limits.readConnectMs,
       keepAlive: true,
       types,
