@@ -68,17 +68,17 @@ export async function openRig(
     telemetry?: Telemetry;
   } = {},
 ): Promise<Rig> {
-  const { telemetry } = options;
+  const { telemetry = { record: () => undefined } } = options;
   const { log, snapshots } = await openSqlite(join(folder, 'log.sqlite'), telemetry);
   const inner = new InProcessBus({ log, clock: systemClock, ids: systemIds });
-  const bus = telemetry ? new ToldBus(inner, { clock: systemClock, telemetry }) : inner;
+  const bus = new ToldBus(inner, { clock: systemClock, telemetry });
   const runtime = new Runtime({
     log,
     snapshots,
     bus,
     clock: systemClock,
     ids: systemIds,
-    telemetry: telemetry ?? { record: () => undefined },
+    telemetry,
     contracts,
     actors: [entity as ActorDefinition, relationship as ActorDefinition],
     projections: options.projections ?? [],

@@ -1,6 +1,6 @@
 /**
  * What it costs to be looked at: commands from their bytes to their fsynced events, in turn with nobody
- * told, with all metrics counted and a scrape a second, and with one trace in a hundred recorded and written
+ * listening, with all metrics counted and a scrape a second, and with one trace in a hundred recorded and written
  * as for a collector. The machine's mood changes from round to round, so each round has all three, and
  * ratios are what counts; CPU time feels other programs least.
  */
