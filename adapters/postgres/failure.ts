@@ -9,6 +9,8 @@ const passing = [
   '25006', // a standby that has not been promoted yet
   '28', // refused at the door: the server's settings may change
   '3D000', // the database is not there (yet)
+  '3F000', // nor the schema: a projection makes it when it first applies something
+  '42P01', // nor the table, or it was dropped by a build or a switch
   '40', // serialization failure, deadlock
   '53', // no disk, no memory, no connection left
   '55P03', // lock not available

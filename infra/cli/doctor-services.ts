@@ -322,7 +322,10 @@ function connectionFault(
   const { promise, resolve } = Promise.withResolvers<string | null>();
   const host = hostname.replace(/^\[|\]$/g, '');
   const socket = connect({ host, port: Number(port) || (protocol === 'https:' ? 443 : 80) });
-  socket.setTimeout(answerMs, () => resolve(`nobody answers within ${answerMs} ms`));
+  // After the loop has looked at the socket once more: loading the clients of others may have held it up.
+  socket.setTimeout(answerMs, () =>
+    setImmediate(() => resolve(`nobody answers within ${answerMs} ms`)),
+  );
   socket.once('connect', () => resolve(null));
   socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   return promise.finally(() => socket.destroy());

@@ -20,9 +20,8 @@ import {
   limits,
   type ReadStore,
   type RecordedEvent,
-  RuntimeError,
+  type RuntimeError,
   type Telemetry,
-  toRuntimeError,
   traced,
 } from '#runtime';
 import { type Chunk, chunksOf } from './chunk.ts';
@@ -91,7 +90,7 @@ export class Filler {
    */
   async round(target: FillerTarget, signal: AbortSignal): Promise<number> {
     const { store, telemetry } = this.#options;
-    const documents = await existing(pendingDocuments(store, target.schema));
+    const documents = await pendingDocuments(store, target.schema);
     const span = { name: 'index', kind: 'internal' } as const;
     const causes = telemetry.tracer ? await newsOf(documents, target) : [];
     const fill = () => this.#fill(documents, target, signal);
@@ -110,11 +109,11 @@ export class Filler {
     const cuts = documents.map((document): Cut => {
       return { document, ...chunksOf(document, (name) => ids.named(name)) };
     });
-    const { vectors, missing } = await existing(this.#storedFor(cuts, target));
+    const { vectors, missing } = await this.#storedFor(cuts, target);
     const made = await embedded(embedder, missing, signal);
     const vectorOf = (key: string) => vectors.get(key) ?? made.vectors.get(key);
     const settled = cuts.flatMap((cut) => settledOf(cut, vectorOf));
-    await existing(writeChunks(store, target.schema, settled));
+    await writeChunks(store, target.schema, settled);
     if (settled.length > 0) {
       const refused = settled.filter(({ failure }) => failure !== null).length;
       telemetry.record({
@@ -204,21 +203,5 @@ async function newsOf(
   } catch {
     // A log that does not answer costs the round its span; its work needs none.
     return [];
-  }
-}
-
-/** PostgreSQL's undefined_table. */
-const undefinedTable = '42P01';
-
-/** A schema that is no longer there was dropped by a build or a switch: told as that. */
-async function existing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (thrown) {
-    if (!(thrown instanceof RuntimeError) || thrown.data.code !== undefinedTable) {
-      throw toRuntimeError(thrown);
-    }
-    const message = 'the generation of the index is no longer there';
-    throw new RuntimeError('READ_STORE_UNAVAILABLE', message, { cause: thrown });
   }
 }
