@@ -8,7 +8,7 @@
  * tried again.
  */
 import { AuditCounts } from './core/audit-counts.ts';
-import { toRuntimeError } from './errors.ts';
+import { type RuntimeError, toRuntimeError } from './errors.ts';
 import { type Limits, limits as standardLimits } from './limits.ts';
 import type { AuditLog, AuditRecord } from './ports/audit.ts';
 import type { Clock } from './ports/clock.ts';
@@ -37,6 +37,7 @@ export class AuditTrail {
   readonly #counts: AuditCounts;
   readonly #closing = new AbortController();
   readonly #counting: Promise<void>;
+  #failure: RuntimeError | null = null;
   #owed: AuditRecord[] = [];
   /** Writes follow each other, so that what is owed is not written twice. */
   #writing: Promise<void> = Promise.resolve();
@@ -51,9 +52,14 @@ export class AuditTrail {
     this.#counting = this.#recordCounts();
   }
 
+  /** Why the last write failed; null where it did not. */
+  get failure(): RuntimeError | null {
+    return this.#failure;
+  }
+
   /** Records that it is about to be done. Rejects with AUDIT_UNAVAILABLE; then it must not be done. */
   begin(act: Act): Promise<void> {
-    return this.#log.append([this.#recordOf(act, { outcome: 'begun' })]);
+    return this.#append([this.#recordOf(act, { outcome: 'begun' })]);
   }
 
   /** Records how an act went, at once or as soon as that can be. */
@@ -71,6 +77,16 @@ export class AuditTrail {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#counting;
+  }
+
+  async #append(records: readonly AuditRecord[]): Promise<void> {
+    try {
+      await this.#log.append(records);
+      this.#failure = null;
+    } catch (thrown) {
+      this.#failure = toRuntimeError(thrown);
+      throw this.#failure;
+    }
   }
 
   #recordOf(act: Act, outcome: Outcome | Pick<AuditRecord, 'outcome'>): AuditRecord {
@@ -110,7 +126,7 @@ export class AuditTrail {
       if (owed.length === 0) return;
       this.#owed = [];
       try {
-        await this.#log.append(owed);
+        await this.#append(owed);
       } catch (thrown) {
         this.#failed(toRuntimeError(thrown));
         const since = this.#owed;

@@ -3,11 +3,19 @@
  *
  * Unhealthy: it can't do what it is for, as log, bus or read store do not answer, or the disk is full.
  * Degraded: it serves, and somebody should look: without Redis, with a projection that stopped or lags,
- * with a model that gives no vectors or refuses texts, with a wrong clock, with little disk left. A
+ * with a model that gives no vectors or refuses texts, with a wrong clock, with little disk left, and
+ * while the audit log can't be written. A
  * projection that stopped does not make the node unready: webhooks and commands only need the log, and a
  * sender that is turned away may never come again, while rows can be rebuilt.
  */
-import { type Clock, type ErrorCode, isErrorCode, type Limits, type Log } from '#runtime';
+import {
+  type AuditTrail,
+  type Clock,
+  type ErrorCode,
+  isErrorCode,
+  type Limits,
+  type Log,
+} from '#runtime';
 import type { Backend, IndexPlace } from './backend.ts';
 import type { Gate } from './gate.ts';
 import { Check, type Checked, type Found, type Health, worstOf } from './health-check.ts';
@@ -24,6 +32,7 @@ interface HealthOptions {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly audit: Pick<AuditTrail, 'failure'>;
 }
 
 export class NodeHealth {
@@ -71,12 +80,12 @@ export class NodeHealth {
   }
 
   #known() {
-    const { clock, gate, limits } = this.#options;
+    const { audit, clock, gate, limits } = this.#options;
     const backend = gate.backendBehind;
     if (backend === null) return null;
     this.#checks ??= {
       essential: essentialChecks(backend, clock),
-      further: furtherChecks(backend, clock, limits),
+      further: [...furtherChecks(backend, clock, limits), auditCheck(audit, clock)],
     };
     return this.#checks;
   }
@@ -122,6 +131,16 @@ function furtherChecks(backend: Backend, clock: Clock, limits: Limits): readonly
     checks.push(check('disk', 'INTERNAL', async () => diskFound(await diskFreeBytes(), limits)));
   }
   return checks;
+}
+
+/** Operators are refused meanwhile; nobody else is. */
+function auditCheck(audit: Pick<AuditTrail, 'failure'>, clock: Clock): Check {
+  const ask = async (): Promise<Found> => {
+    const { failure } = audit;
+    if (failure === null) return { details: {} };
+    return { status: 'degraded', code: failure.code, details: {} };
+  };
+  return new Check({ name: 'audit', late: 'AUDIT_UNAVAILABLE', ask, failed: 'degraded' }, clock);
 }
 
 async function projectionsFound(

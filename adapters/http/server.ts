@@ -91,7 +91,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const sessions = new SessionQueries(options.clock, limits);
   const app = serverOf(options, gate, limits);
   await documentation(app, options.version);
-  healthRoutes(app, gate, new NodeHealth({ gate, clock: options.clock, limits }));
+  healthRoutes(app, gate, new NodeHealth({ ...options, gate, limits }));
   const { audit, exposition, operators } = options;
   if (exposition) await app.register(async (own: Http) => metricsRoutes(own, exposition));
   await app.register(async (own: Http) => {

@@ -54,6 +54,7 @@ describe('GET /health', () => {
       'read-store',
       'projections',
       'redis',
+      'audit',
     ]);
   });
 

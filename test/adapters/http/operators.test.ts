@@ -1,7 +1,13 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '#adapters/system';
-import { type AuditRecord, AuditTrail, type DeadLetters, RuntimeError } from '#runtime';
-import { partOf, type Shell, serveShell } from '#test/served';
+import {
+  type AuditRecord,
+  AuditTrail,
+  type DeadLetters,
+  type Limits,
+  RuntimeError,
+} from '#runtime';
+import { type Answered, partOf, type Shell, serveShell } from '#test/served';
 
 /** What needs no operator. A route that is neither here nor guarded is a mistake. */
 const openRoutes = [
@@ -42,8 +48,11 @@ interface Route {
   readonly security?: unknown;
 }
 
+const health = ({ body }: Answered) =>
+  body.checks.find(({ name }: { readonly name: string }) => name === 'audit');
+
 /** A server whose dead letters and record are arrays. */
-async function served() {
+async function served(limits: Partial<Limits> = {}) {
   const records: AuditRecord[] = [];
   const state = { isAway: false, purged: 0 };
   const append = async (more: readonly AuditRecord[]) => {
@@ -52,7 +61,7 @@ async function served() {
   };
   const telemetry = { record: () => undefined };
   const audit = new AuditTrail({ log: { append }, clock: systemClock, telemetry });
-  const shell = await serveShell({}, 0, { operators, audit });
+  const shell = await serveShell(limits, 0, { operators, audit });
   shells.push(shell);
   const deadLetters = {
     peek: async () => [],
@@ -131,16 +140,21 @@ describe('what operators do', () => {
     });
   });
 
-  it('is not done where it can not be on record', async () => {
-    const { ask, state } = await served();
+  it('is not done where it can not be on record, and the node says so until it can', async () => {
+    const { ask, state } = await served({ healthKeptMs: 0 });
     state.isAway = true;
     const refused = await ask('/dead-letters/purge', { body: {}, headers: ann });
     expect(refused).toMatchObject({ status: 503, body: { code: 'AUDIT_UNAVAILABLE' } });
     expect(state.purged).toBe(0);
+    expect(health(await ask('/health'))).toMatchObject({
+      status: 'degraded',
+      details: { error: 'AUDIT_UNAVAILABLE', hint: expect.any(String) },
+    });
     state.isAway = false;
     expect(await ask('/dead-letters/purge', { body: {}, headers: ann })).toMatchObject({
       status: 200,
     });
+    expect(health(await ask('/health'))).toMatchObject({ status: 'healthy' });
   });
 
   it('is counted where it only reads, or is refused', async () => {
