@@ -12,7 +12,8 @@ import { KurrentStandIn } from '#test/kurrentdb';
 import { openModelServer } from '#test/model-server';
 import { createDatabase, hasPostgres, hasVectors } from '#test/postgres';
 import { freePort, hasRedis, openRedis } from '#test/redis';
-import { servicesOf, versionFinding } from '../../infra/cli/doctor-services.ts';
+import { servicesOf } from '../../infra/cli/doctor-services.ts';
+import { versionFinding } from '../../infra/cli/doctor-stores.ts';
 import { diskFinding } from '../../infra/cli/finding.ts';
 
 type Environment = Readonly<Record<string, string>>;
@@ -69,9 +70,7 @@ describe('doctor on services that are not there', () => {
       found(redisBusAt(`redis://127.0.0.1:${port}`)),
     ]);
     expect(all).toEqual([
-      expect.stringMatching(
-        /^unhealthy PostgreSQL of DATABASE_URL does not answer: .*ECONNREFUSED/,
-      ),
+      expect.stringMatching(/^unhealthy PostgreSQL of DATABASE_URL can't be used: .*ECONNREFUSED/),
       expect.stringMatching(/^unhealthy KurrentDB of KURRENTDB_URL can't be used: /),
       expect.stringMatching(/^unhealthy Service Bus does not answer: /),
       expect.stringMatching(/^unhealthy Service Bus does not answer: /),

@@ -51,7 +51,7 @@ describe('doctor without a node', () => {
 
   it('names a PostgreSQL that does not answer', async () => {
     const { stdout } = await alone({ DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d' });
-    expect(stdout).toContain('ILL   PostgreSQL: of DATABASE_URL does not answer');
+    expect(stdout).toContain("ILL   PostgreSQL: of DATABASE_URL can't be used");
     expect(stdout).not.toContain('hunter2');
   });
 
