@@ -69,7 +69,7 @@ describe.runIf(hasRedis)('a connection to Redis', () => {
   it('speaks TLS to a rediss: URL, and to any place where it is told to', async () => {
     const { host, port } = await server();
     // This server answers no greeting of TLS, so both attempts take as long as they may.
-    const brief = { redisConnectMs: 1_000 };
+    const brief = { redisConnectMs: 300 };
     const hidden = open({ url: `rediss://${host}:${port}` }, brief);
     const told = open({ url: `redis://${host}:${port}`, tls: true }, brief);
     for (const { connection, telemetry } of [hidden, told]) {
@@ -101,7 +101,7 @@ describe.runIf(hasRedis)('a connection to Redis', () => {
   });
 
   it('comes back when the client gave up', async () => {
-    const { connection } = open({ url: (await server()).url });
+    const { connection } = open({ url: (await server()).url }, { redisRetryCapMs: 100 });
     await ready(connection);
     connection.client.disconnect();
     await until('it gave up', () => connection.client.status === 'end');

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { auditLines, SqliteAudit, verifyAudit } from '#adapters/sqlite';
 import { createEntity } from '#test/messages';
 import { cli, startNode } from '#test/process';
@@ -38,8 +38,10 @@ async function started() {
   };
 }
 
-describe('a node with operators', () => {
-  it('lets the command line in with a token, and has on record who did what', async () => {
+describe.concurrent('a node with operators', () => {
+  it('lets the command line in with a token, and has on record who did what', async ({
+    expect,
+  }) => {
     const { node, env, file, records } = await started();
     const refused = await cli(['rebuild', 'graph'], env);
     expect(refused).toMatchObject({ code: 1 });
@@ -90,7 +92,9 @@ describe('a node with operators', () => {
     for (const token of Object.values(tokens)) expect(text).not.toContain(token);
   });
 
-  it('has on record all that was answered, and a whole chain, when it is killed at work', async () => {
+  it('has on record all that was answered, and a whole chain, when it is killed at work', async ({
+    expect,
+  }) => {
     const { node, file, env, records } = await started();
     const headers = { authorization: `Bearer ${tokens.bob}` };
     const change = (level: string) =>
@@ -132,8 +136,8 @@ describe('a node with operators', () => {
   });
 });
 
-describe('the command line without a node', () => {
-  it('has on record that it restored a log, and how that went', async () => {
+describe.concurrent('the command line without a node', () => {
+  it('has on record that it restored a log, and how that went', async ({ expect }) => {
     const folder = await temporaryFolder();
     endings.push(() => rm(folder, { recursive: true }));
     const DATA_DIR = join(folder, 'data');
@@ -147,7 +151,7 @@ describe('the command line without a node', () => {
     ]);
   });
 
-  it('does nothing that can not be on record', async () => {
+  it('does nothing that can not be on record', async ({ expect }) => {
     const folder = await temporaryFolder();
     endings.push(() => rm(folder, { recursive: true }));
     const DATA_DIR = join(folder, 'data');

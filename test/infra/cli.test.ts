@@ -92,14 +92,14 @@ describe('ingest', () => {
 
   it('stops at what is no JSON or not there', async () => {
     await writeFile(join(folder, 'broken.json'), '{"a":');
-    for (const [file, said] of [
-      [join(folder, 'broken.json'), 'broken.json is no JSON'],
-      [join(folder, 'nowhere.json'), 'there is no file or folder'],
-    ] as const) {
-      const { code, stderr } = await cognisync('ingest', file);
-      expect(code).toBe(1);
-      expect(stderr).toContain(said);
-    }
+    const [broken, nowhere] = await Promise.all([
+      cognisync('ingest', join(folder, 'broken.json')),
+      cognisync('ingest', join(folder, 'nowhere.json')),
+    ]);
+    expect(broken).toMatchObject({ code: 1 });
+    expect(broken.stderr).toContain('broken.json is no JSON');
+    expect(nowhere).toMatchObject({ code: 1 });
+    expect(nowhere.stderr).toContain('there is no file or folder');
   });
 
   it('goes on where a node is gone for a while', async () => {
@@ -124,8 +124,9 @@ describe('ingest', () => {
   });
 });
 
-describe('search and query', () => {
-  it('find by words and by meaning, near an entity named by its key', async () => {
+// What only asks is asked at once: most of it is the start of a process.
+describe.concurrent('search and query', () => {
+  it('find by words and by meaning, near an entity named by its key', async ({ expect }) => {
     const { stdout } = await cognisync('search', 'timetable import', '--near', 'TIX-4');
     expect(stdout).toMatch(/^1\. ISSUE TIX-4 Timetable import drops the last sailing of the day\n/);
     expect(stdout).toContain('https://fjordlight.atlassian.net/browse/TIX-4\n');
@@ -134,7 +135,7 @@ describe('search and query', () => {
     expect(context.stdout).toContain('—ASSIGNED_TO (assignee)→ Tomasz Wrona');
   });
 
-  it('say where nothing can write an answer', async () => {
+  it('say where nothing can write an answer', async ({ expect }) => {
     const { code, stderr } = await cognisync('query', 'why?', '--answer');
     expect(stderr).toContain('CHAT_UNCONFIGURED');
     expect(stderr).toContain('Set CHAT_URL');
@@ -142,20 +143,20 @@ describe('search and query', () => {
   });
 });
 
-describe('entity', () => {
-  it('shows what it is and what it is linked to', async () => {
+describe.concurrent('entity', () => {
+  it('shows what it is and what it is linked to', async ({ expect }) => {
     const { stdout } = await cognisync('entity', 'jira:fjordlight.atlassian.net:issue:10101');
     expect(stdout).toContain('ISSUE TIX-2 Refund endpoint in the booking API\n');
     expect(stdout).toMatch(/^├─ DEPENDS_ON \(link\) → ISSUE OPS-1 .*issue:10110\]$/m);
     expect(stdout).toMatch(/^└─ /m);
   });
 
-  it('is found by its key, too', async () => {
+  it('is found by its key, too', async ({ expect }) => {
     const { stdout } = await cognisync('entity', 'TIX-2');
     expect(stdout).toContain('ISSUE TIX-2 Refund endpoint in the booking API\n');
   });
 
-  it('is shown as of then, by its key of today', async () => {
+  it('is shown as of then, by its key of today', async ({ expect }) => {
     const { stdout } = await cognisync('entity', 'TIX-2', '--as-of', 'revision:0');
     expect(stdout).toMatch(/^ISSUE TIX-2 .*\n {2}jira:.*:10101\n {2}as of position \d+\n/);
     expect(stdout).not.toContain('OPS-1');
@@ -164,7 +165,7 @@ describe('entity', () => {
     expect(stderr).toMatch(/NOT_FOUND: there was no entity .* at position 1; it existed from /);
   });
 
-  it('knows what may be meant by other words', async () => {
+  it('knows what may be meant by other words', async ({ expect }) => {
     const { code, stderr } = await cognisync('entity', 'refund endpoint');
     expect(code).toBe(1);
     expect(stderr).toContain(
@@ -173,12 +174,62 @@ describe('entity', () => {
     expect(stderr).toContain('jira:fjordlight.atlassian.net:issue:10101  TIX-2');
   });
 
-  it('answers programs in JSON, errors too', async () => {
+  it('answers programs in JSON, errors too', async ({ expect }) => {
     const { answers } = await jsonOf('entity', 'jira:fjordlight.atlassian.net:issue:10101');
     expect(answers[0]).toMatchObject({ entity: { type: 'ISSUE' }, neighbours: { next: null } });
     const { code, stderr } = await cognisync('entity', 'x y z', '--json');
     expect(code).toBe(1);
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'NOT_FOUND' } });
+  });
+});
+
+describe.concurrent('the command line', () => {
+  it('says what to do where no node answers', async ({ expect }) => {
+    const { code, stderr } = await cli(['projections', '--url', 'http://127.0.0.1:9']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^cognisync: no node answers at http:\/\/127.0.0.1:9 /);
+    expect(stderr).toContain('cognisync start');
+  });
+
+  it('says so where another program answers', async ({ expect }) => {
+    const other = createServer((_request, response) => response.end('hello')).listen(0);
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const { stderr } = await cli(['projections', '--url', `http://127.0.0.1:${port}`]);
+    expect(stderr).toContain('answers (200), but not as CogniSync does');
+    other.close();
+  });
+
+  it('runs on the Node beside it where the running one is older', async ({ expect }) => {
+    const pretence = `Object.defineProperty(process, 'versions', {
+      value: { ...process.versions, node: '20.20.2' } })`;
+    const script = join(import.meta.dirname, '..', '..', 'infra', 'cli', 'cognisync.js');
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(pretence)}`,
+      script,
+      '--version',
+    ]);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('teaches', async ({ expect }) => {
+    const { stdout } = await cli(['--help']);
+    expect(stdout).toContain('A first look:');
+    for (const command of [
+      'start',
+      'ingest',
+      'tail',
+      'entity',
+      'projections',
+      'rebuild',
+      'switch',
+      'verify',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    }
+    expect((await cli(['tail', '--help'])).stdout).toContain('$ cognisync tail');
+    expect(await cli(['rebuild'])).toMatchObject({ code: 1 });
   });
 });
 
@@ -198,10 +249,12 @@ describe('projections', () => {
     expect((await cognisync('projections')).stdout).toMatch(/ \d+ kept at [\d,]+, \d+ live\n/);
     const switched = await cognisync('switch', 'graph');
     expect(switched.stdout).toMatch(/^graph has switched back, with all up to [\d,]+ in /m);
-    const none = await cognisync('switch', 'links');
+    const [none, unknown] = await Promise.all([
+      cognisync('switch', 'links'),
+      cognisync('rebuild', 'nothing'),
+    ]);
     expect(none).toMatchObject({ code: 1 });
     expect(none.stderr).toContain('GENERATION_UNKNOWN');
-    const unknown = await cognisync('rebuild', 'nothing');
     expect(unknown).toMatchObject({ code: 1 });
     expect(unknown.stderr).toContain('PROJECTION_UNKNOWN');
   });
@@ -250,8 +303,10 @@ describe('dead-letters', () => {
   });
 });
 
-describe('tail', () => {
-  it('shows the log from a position, filtered, and ends at its end when told to', async () => {
+describe.concurrent('tail', () => {
+  it('shows the log from a position, filtered, and ends at its end when told to', async ({
+    expect,
+  }) => {
     const { answers } = await jsonOf(
       'tail',
       ...['--after', '0', '--no-follow', '--type', 'EntityDeleted', '--category', 'entity'],
@@ -266,7 +321,7 @@ describe('tail', () => {
     expect(stdout.trim().split('\n')).toHaveLength(1);
   });
 
-  it('shows an entity’s events and those of its relationships', async () => {
+  it('shows an entity’s events and those of its relationships', async ({ expect }) => {
     const id = 'jira:fjordlight.atlassian.net:issue:10101';
     const { answers } = await jsonOf('tail', '--after', '0', '--no-follow', '--entity', id);
     const categories = new Set(answers.map(({ stream }) => stream.split('-')[0]));
@@ -274,7 +329,7 @@ describe('tail', () => {
     expect(answers.every((event) => JSON.stringify(event).includes(id))).toBe(true);
   });
 
-  it('shows what comes while it comes, and ends cleanly on SIGINT', async () => {
+  it('shows what comes while it comes, and ends cleanly on SIGINT', async ({ expect }) => {
     const args = ['tail', '--json', '--tenant', 'live', '--data-dir', dataDir];
     const following = run('infra/cli/cognisync.js', args);
     const seen = following.says(/entity-live\/fresh/);
@@ -293,7 +348,7 @@ describe('tail', () => {
     expect(await following.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 
-  it('ends cleanly when its reader has had enough', async () => {
+  it('ends cleanly when its reader has had enough', async ({ expect }) => {
     const following = run('infra/cli/cognisync.js', ['tail', '--after', '0'], {
       DATA_DIR: dataDir,
     });
@@ -303,59 +358,9 @@ describe('tail', () => {
     expect(await following.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 
-  it('says where it looked when there is no log', async () => {
+  it('says where it looked when there is no log', async ({ expect }) => {
     const { code, stderr } = await cli(['tail'], { DATA_DIR: join(folder, 'empty') });
     expect(code).toBe(1);
     expect(stderr).toContain(`there is no log at ${join(folder, 'empty', 'log.sqlite')}`);
-  });
-});
-
-describe('the command line', () => {
-  it('says what to do where no node answers', async () => {
-    const { code, stderr } = await cli(['projections', '--url', 'http://127.0.0.1:9']);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^cognisync: no node answers at http:\/\/127.0.0.1:9 /);
-    expect(stderr).toContain('cognisync start');
-  });
-
-  it('says so where another program answers', async () => {
-    const other = createServer((_request, response) => response.end('hello')).listen(0);
-    await once(other, 'listening');
-    const { port } = other.address() as { port: number };
-    const { stderr } = await cli(['projections', '--url', `http://127.0.0.1:${port}`]);
-    expect(stderr).toContain('answers (200), but not as CogniSync does');
-    other.close();
-  });
-
-  it('runs on the Node beside it where the running one is older', async () => {
-    const pretence = `Object.defineProperty(process, 'versions', {
-      value: { ...process.versions, node: '20.20.2' } })`;
-    const script = join(import.meta.dirname, '..', '..', 'infra', 'cli', 'cognisync.js');
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      '--import',
-      `data:text/javascript,${encodeURIComponent(pretence)}`,
-      script,
-      '--version',
-    ]);
-    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
-
-  it('teaches', async () => {
-    const { stdout } = await cli(['--help']);
-    expect(stdout).toContain('A first look:');
-    for (const command of [
-      'start',
-      'ingest',
-      'tail',
-      'entity',
-      'projections',
-      'rebuild',
-      'switch',
-      'verify',
-    ]) {
-      expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
-    }
-    expect((await cli(['tail', '--help'])).stdout).toContain('$ cognisync tail');
-    expect(await cli(['rebuild'])).toMatchObject({ code: 1 });
   });
 });

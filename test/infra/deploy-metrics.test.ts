@@ -9,7 +9,7 @@ import { goldenMetrics, seldomTold } from '#test/golden-metrics';
 import { createEntity } from '#test/messages';
 import { type RunningNode, startNode } from '#test/process';
 import { hasPrometheus, openPrometheus, type Prometheus } from '#test/prometheus';
-import { hasRedis, openRedis, type RedisServer } from '#test/redis';
+import { freePort, hasRedis, openRedis, type RedisServer } from '#test/redis';
 import { ask, settled, temporaryFolder } from '#test/served';
 import { until } from '#test/until';
 
@@ -165,12 +165,23 @@ describe.runIf(hasPrometheus && hasRedis)('a Prometheus that scrapes two nodes',
 
   beforeAll(async () => {
     redis = await openRedis();
-    await Promise.all(
-      ['one', 'two'].map(async (prefix) => {
+    const places = [
+      { prefix: 'one', port: await freePort() },
+      { prefix: 'two', port: await freePort() },
+    ];
+    const watch = async () => {
+      const targets = places.map(({ port }) => `127.0.0.1:${port}`);
+      prometheus = await openPrometheus(targets, join(deploy, 'prometheus/rules.yml'));
+    };
+    // It begins to scrape 5 s after its start, so it starts along with them.
+    await Promise.all([
+      watch(),
+      ...places.map(async ({ port, prefix }) => {
         const folder = await temporaryFolder();
         folders.push(folder);
         const node = await startNode({
           DATA_DIR: folder,
+          PORT: String(port),
           REDIS_URL: redis.url,
           REDIS_CHANNEL_PREFIX: prefix,
           MESSAGE_BUS: 'redis',
@@ -178,11 +189,7 @@ describe.runIf(hasPrometheus && hasRedis)('a Prometheus that scrapes two nodes',
         nodes.push(node);
         await work(node, prefix);
       }),
-    );
-    prometheus = await openPrometheus(
-      nodes.map(({ url }) => new URL(url).host),
-      join(deploy, 'prometheus/rules.yml'),
-    );
+    ]);
   });
   afterAll(async () => {
     await prometheus?.close();

@@ -14,6 +14,7 @@ import { Recorder } from '#test/telemetry';
 import { until } from '#test/until';
 
 let dataDir: string;
+const copies: string[] = [];
 beforeAll(async () => {
   dataDir = await temporaryFolder();
   putDatabase(join(dataDir, 'read-models'));
@@ -24,11 +25,23 @@ beforeAll(async () => {
   await node.drain();
   await node.close();
 });
-afterAll(() => rm(dataDir, { recursive: true }));
+afterAll(async () => {
+  for (const folder of [dataDir, ...copies]) await rm(folder, { recursive: true });
+});
 
 function open() {
   const surroundings = { clock: systemClock, ids: systemIds, telemetry: new Recorder() };
   return openNode({ ...readConfig({ DATA_DIR: dataDir }), connections: new Map() }, surroundings);
+}
+
+/** A copy of the log, in a folder of its own, for who changes it. */
+async function copyOfLog(): Promise<string> {
+  const folder = await temporaryFolder();
+  copies.push(folder);
+  const log = new DatabaseSync(join(dataDir, 'log.sqlite'));
+  log.exec(`VACUUM INTO '${join(folder, 'log.sqlite')}'`);
+  log.close();
+  return folder;
 }
 
 /** A start that must fail, with what it said. */
@@ -44,8 +57,8 @@ async function refusal(env: Record<string, string>): Promise<string> {
   return stderr;
 }
 
-describe('a start that can not be', () => {
-  it('tells all mistakes of the configuration in one message', async () => {
+describe.concurrent('a start that can not be', () => {
+  it('tells all mistakes of the configuration in one message', async ({ expect }) => {
     const said = await refusal({ PORT: 'x', DATABASE_URL: 'mysql://u:hunter2@h/d' });
     expect(said).toBe(`cognisync: CONFIG_INVALID
   PORT is "x"; it must be a whole number from 0 to 65535
@@ -54,7 +67,7 @@ The environment or the connections file has mistakes, listed above.
 `);
   });
 
-  it('says that another program listens on the port', async () => {
+  it('says that another program listens on the port', async ({ expect }) => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
@@ -65,7 +78,7 @@ The environment or the connections file has mistakes, listed above.
     other.close();
   });
 
-  it('is refused where another node has the data folder, which goes on', async () => {
+  it('is refused where another node has the data folder, which goes on', async ({ expect }) => {
     const node = await startNode({ DATA_DIR: dataDir, REDIS_URL: 'redis://:hunter2@cache' });
     expect(await refusal({})).toMatch(/^cognisync: DATA_FOLDER_IN_USE\n/);
     expect(await ask(node.url, '/health/ready')).toMatchObject({ status: 200 });
@@ -77,31 +90,25 @@ The environment or the connections file has mistakes, listed above.
     expect(stderr).not.toContain('hunter2');
   });
 
-  it('is refused for a log of a newer format', async () => {
-    const log = new DatabaseSync(join(dataDir, 'log.sqlite'));
-    const { user_version: ours } = log.prepare('PRAGMA user_version').get() as never;
+  it('is refused for a log of a newer format', async ({ expect }) => {
+    const folder = await copyOfLog();
+    const log = new DatabaseSync(join(folder, 'log.sqlite'));
     log.exec('PRAGMA user_version = 99');
     log.close();
-    expect(await refusal({})).toMatch(/^cognisync: DATA_FORMAT_NEWER\n.*format 99/);
-    const again = new DatabaseSync(join(dataDir, 'log.sqlite'));
-    again.exec(`PRAGMA user_version = ${ours}`);
-    again.close();
+    const said = await refusal({ DATA_DIR: folder });
+    expect(said).toMatch(/^cognisync: DATA_FORMAT_NEWER\n.*format 99/);
   });
 
-  it('is refused for a log that was cut off', async () => {
-    const folder = await temporaryFolder();
-    const from = new DatabaseSync(join(dataDir, 'log.sqlite'));
-    from.exec(`VACUUM INTO '${join(folder, 'log.sqlite')}'`);
-    from.close();
+  it('is refused for a log that was cut off', async ({ expect }) => {
+    const folder = await copyOfLog();
     const copy = new DatabaseSync(join(folder, 'log.sqlite'));
     copy.exec('PRAGMA journal_mode = WAL');
     copy.close();
     await truncate(join(folder, 'log.sqlite'), 20_000);
     expect(await refusal({ DATA_DIR: folder })).toMatch(/^cognisync: DATA_CORRUPT\n/);
-    await rm(folder, { recursive: true });
   });
 
-  it('is refused for a data folder that can not be made', async () => {
+  it('is refused for a data folder that can not be made', async ({ expect }) => {
     const said = await refusal({ DATA_DIR: join(dataDir, 'log.sqlite', 'inside') });
     expect(said).toMatch(/^cognisync: CONFIG_INVALID\n {2}DATA_DIR .* can't be made/);
   });

@@ -4,7 +4,7 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { limits } from '#runtime';
 import { followByEvents } from '#test/feed-client';
 import { createEntity } from '#test/messages';
@@ -119,8 +119,8 @@ afterAll(async () => {
   for (const end of endings.reverse()) await end();
 });
 
-describe.each(buses)('one webhook over $bus', ({ also, open, system }) => {
-  it('is one trace, from the request to the notification', async () => {
+describe.concurrent.each(buses)('one webhook over $bus', ({ also, open, system }) => {
+  it('is one trace, from the request to the notification', async ({ expect }) => {
     const folder = await temporaryFolder();
     endings.push(() => rm(folder, { recursive: true }));
     const receiver = await openOtlpReceiver();
@@ -146,7 +146,7 @@ describe.each(buses)('one webhook over $bus', ({ also, open, system }) => {
     const ours = () => receiver.spans.filter(({ traceId }) => traceId === trace);
     const missing = () =>
       [...stages, ...also].filter((stage) => !ours().some(({ name }) => stage.test(name)));
-    await until('every stage is there', () => missing().length === 0).catch(() => {
+    await until('every stage is there', () => missing().length === 0, 30_000).catch(() => {
       expect({ missing: missing(), seen: ours().map(({ name }) => name) }).toEqual({ missing: [] });
     });
     follower.leave();
