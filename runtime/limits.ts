@@ -67,6 +67,7 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.foldedCharsMin <= limits.foldedCharsMax, 'the least fold is a legal fold'],
   [limits.loadStatementsMax < limits.readConnectionsMax, 'a load leaves connections to readers'],
   [limits.feedFollowersMax * 2 < limits.httpConnectionsMax, 'others connect beside the feed'],
+  [limits.httpUnaskedMs < limits.httpCloseMs, 'idle connections go before busy ones are cut'],
   [limits.feedFarewellMs < limits.httpCloseMs, 'followers are gone before a server cuts the rest'],
   [limits.feedJoiningMax < limits.progressWaitersMax, 'followers that join may wait for the rows'],
 ];

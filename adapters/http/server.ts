@@ -7,7 +7,7 @@
  * Every exit but the last is a problem (problem.ts). Up to the gate nothing knows whether there is a node
  * behind it; a request that may not come in hears 503 before anything of it is judged.
  */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, {
   type FastifyBaseLogger,
@@ -175,6 +175,7 @@ function serverOf(
   app.decorateRequest('who', null);
   app.decorateRequest('refusal', null);
   app.server.maxConnections = limits.httpConnectionsMax;
+  leaveUnasked(app, clock, limits);
   // Answers are typed against their schemas at compile time; writing them needs no schema.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.setErrorHandler(refuse);
@@ -188,6 +189,22 @@ function serverOf(
     if (telemetry && !mayUpgrade(request.raw)) telemetry.record(answered(request, reply));
   });
   return app;
+}
+
+/** A server that closes waits for no connection that never asked anything; Node's own takes it for busy. */
+function leaveUnasked(app: Http, clock: Clock, { httpUnaskedMs }: Limits): void {
+  const unasked = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    unasked.add(socket);
+    socket.once('close', () => unasked.delete(socket));
+  });
+  const asked = ({ socket }: IncomingMessage) => unasked.delete(socket);
+  app.server.on('request', asked).on('upgrade', asked);
+  app.addHook('preClose', async () => {
+    // A request may be on its way.
+    if (unasked.size > 0) await clock.sleep(httpUnaskedMs);
+    for (const socket of unasked) socket.destroy();
+  });
 }
 
 function answered({ method, routeOptions }: FastifyRequest, reply: FastifyReply): Happening {

@@ -13,6 +13,8 @@ export const httpLimits = {
   httpRequestMs: 30_000,
   /** Wait for answers under way when the server closes; then their connections are cut. */
   httpCloseMs: 5_000,
+  /** Wait, of those, for connections that never asked anything, as browsers and balancers open in advance. */
+  httpUnaskedMs: 500,
   /** Wait of a health check for one part of the node. Above: it is not well. */
   healthCheckMs: 2_000,
   /** How long a report of GET /health is used again, so that a flood of them asks each part once a second. */

@@ -83,6 +83,26 @@ describe('while the node drains', () => {
     });
   });
 
+  it('waits for no connection that never asked anything', async () => {
+    const { server, url } = await shell({ httpUnaskedMs: 1, httpCloseMs: 3_600_000 });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    await server.close();
+    await closed;
+  });
+
+  it('hears a request that is on its way when it closes', async () => {
+    const { server, url } = await shell();
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    const heard = once(socket, 'data');
+    const closed = server.close();
+    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(String(await heard)).toMatch(/^HTTP\/1.1 /);
+    await closed;
+  });
+
   it('answers what was under way before it closes', async () => {
     const { ask, server, stage: staged } = await shellOnStage();
     const disk = Promise.withResolvers<void>();
