@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '#infra';
 import { startBroker, subscription, topic } from '#test/broker';
 import { KurrentStandIn } from '#test/kurrentdb';
+import { grpcError } from '#test/kurrentdb-wire';
 import { openModelServer } from '#test/model-server';
 import { createDatabase, hasPostgres, hasVectors } from '#test/postgres';
 import { freePort, hasRedis, openRedis } from '#test/redis';
@@ -136,13 +137,31 @@ describe('doctor on brokers, logs and models', () => {
     const [both] = await found(env);
     // Its subscriptions take everything, which is what is wrong with them.
     expect(both).toContain('takes everything');
+    const mayNot = broker.connectionString.replace(
+      /SharedAccessKey=[^;]+/,
+      'SharedAccessKey=wrong',
+    );
+    const refused = await found({ SERVICE_BUS_CONNECTION_STRING: mayNot });
+    expect(refused).toHaveLength(3);
+    for (const line of refused) {
+      expect(line).toMatch(/^unhealthy Service Bus .* may not be entered: UnauthorizedAccess/);
+    }
     broker.takeTroubles();
     await broker.stop();
   });
 
-  it('is content with a KurrentDB that answers', async () => {
+  it('is content with a KurrentDB that answers, and asks for rights where it refuses', async () => {
     const server = await KurrentStandIn.start();
     expect(await found({ KURRENTDB_URL: server.url })).toEqual(['healthy KurrentDB answers']);
+    server.faults.refusal = grpcError('PERMISSION_DENIED', 'Access Denied', {
+      exception: 'access-denied',
+    });
+    const [refused] = await servicesOf(readConfig({ KURRENTDB_URL: server.url }), {}, answerMs);
+    expect(refused).toMatchObject({
+      status: 'unhealthy',
+      words: expect.stringContaining("of KURRENTDB_URL can't be used"),
+      advice: expect.stringContaining('Check user and password of KURRENTDB_URL'),
+    });
     server.kill();
   });
 

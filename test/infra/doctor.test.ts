@@ -41,6 +41,13 @@ describe('doctor without a node', () => {
     expect(stdout).not.toContain('hunter2');
   });
 
+  it('tells what a node would warn of', async () => {
+    const { stdout } = await alone({ HOST: '0.0.0.0' });
+    expect(stdout).toContain('configuration: no OPERATOR_TOKENS, and HOST is 0.0.0.0');
+    expect(stdout).toContain('configuration: no CONNECTIONS_FILE');
+    expect(stdout).toContain('Set what is named, if that is not what you want.');
+  });
+
   it('names a data folder that is none', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
