@@ -13,7 +13,7 @@ export interface Positions {
 /** Whether vectors took part, and if not why. */
 export type VectorsUse = 'used' | 'off' | 'rebuilding' | 'unavailable' | 'not-asked';
 
-/** Why an entity stands in an answer: its place in each leg, from 1, or the edge that led to it. */
+/** Why an entity stands where it does: its place in each leg, from 1, and the edge by which it is worth more. */
 export interface Explained {
   readonly words?: { readonly rank: number; readonly score: number };
   readonly vectors?: { readonly rank: number; readonly similarity: number };

@@ -4,7 +4,8 @@
  *
  * A neighbour is worth half of the best that leads to it, less where the edge is weak or unsure; so the
  * neighbours of the best hits stand before hits that are hardly any. The best one alone counts: a project
- * that contains all hits is no better an answer than what contains one. What a comment leads to, the hit
+ * that contains all hits is no better an answer than what contains one. A hit that others lead to is worth no
+ * less than a neighbour would be. What a comment leads to, the hit
  * leads to that it is shown with: whom it mentions, who wrote it.
  */
 import { type Relationship, relationshipJson } from '../graph/answer.ts';
@@ -33,7 +34,8 @@ export async function expanded(
   hits: readonly Ranked[],
   { comments, hops }: Walk,
 ): Promise<readonly Ranked[]> {
-  const known = new Set([...hits.map(({ id }) => id), ...comments.keys()]);
+  const known = new Set(comments.keys());
+  const direct = new Map(hits.map((hit) => [hit.id, hit]));
   const reached: Ranked[] = [];
   let frontier: readonly Start[] = [...hits, ...commentStarts(hits, comments)];
   for (let hop = 1; hop <= hops && frontier.length > 0; hop++) {
@@ -42,12 +44,21 @@ export async function expanded(
       frontier.map(({ id }) => id),
     );
     const room = scope.limits.neighboursShownMax - reached.length;
-    const found = stepped(frontier, edges, known).slice(0, room);
+    const led = stepped(frontier, edges, known);
+    const found = led.filter(({ id }) => !direct.has(id)).slice(0, room);
+    for (const one of led) raise(direct, one);
     for (const one of found) known.add(one.id);
     reached.push(...found);
     frontier = found;
   }
-  return byScore([...hits, ...reached]);
+  return byScore([...direct.values(), ...reached]);
+}
+
+/** Where it is one of these, and worth more by an edge than by itself. */
+function raise(direct: Map<string, Ranked>, { id, score, explained }: Ranked): void {
+  const hit = direct.get(id);
+  if (hit === undefined || hit.score >= score) return;
+  direct.set(id, { id, score, explained: { ...hit.explained, ...explained } });
 }
 
 function commentStarts(hits: readonly Ranked[], comments: Walk['comments']): readonly Start[] {

@@ -281,6 +281,24 @@ for (const { name, make } of storeKinds) {
         expect(idsOf(far.hits)).toEqual(['host', 'bob', 'PAY-2']);
       });
 
+      it('has a hit that others lead to no lower than what they lead to', async () => {
+        const asked = { q: 'gateway forgets', hops: 1 } as const;
+        const { hits } = await retrieval.query('acme', asked, signal);
+        const alone = await retrieval.query('acme', { ...asked, hops: 0 }, signal);
+        const [first] = hits;
+        expect(first).toEqual(alone.hits[0]);
+        const [led, before] = [hits, alone.hits].map((all) =>
+          all.find(({ entity }) => entity.id === 'PAY-1'),
+        );
+        expect(before!.score).toBeLessThan(first!.score / 2);
+        expect(led).toEqual({
+          ...before!,
+          score: first!.score / 2,
+          explained: { ...before!.explained, graph: { from: 'PAY-2', relationship: 'l2' } },
+        });
+        expect(idsOf(hits)).toContain('bob');
+      });
+
       it('has the hits alone without hops', async () => {
         const { hits } = await retrieval.query(
           'acme',
