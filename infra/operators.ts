@@ -9,8 +9,9 @@ export interface OperatorSettings {
 
 /** As long as a person may still type, and too long to guess. */
 const tokenCharsMin = 16;
+/** The names that are left out are those of nobody in particular in the audit log. */
 const entryPattern = new RegExp(
-  `^([A-Za-z0-9._-]{1,64}):([\\x21-\\x2b\\x2d-\\x7e]{${tokenCharsMin},})$`,
+  `^(?!(?:anonymous|others|unknown):)([A-Za-z0-9._-]{1,64}):([\\x21-\\x2b\\x2d-\\x7e]{${tokenCharsMin},})$`,
 );
 const allowed = `must be name:token, more of them after commas; a name is of A-Z a-z 0-9 . _ -, a token has ${tokenCharsMin} characters or more`;
 

@@ -31,7 +31,7 @@ export async function audited<T>(
       },
     },
   });
-  const act = { kind: 'admin', who: `cli:${userInfo().username}`, action, target } as const;
+  const act = { kind: 'admin', who: `cli:${userName()}`, action, target } as const;
   try {
     await trail.begin(act);
     try {
@@ -47,5 +47,14 @@ export async function audited<T>(
     await trail.close();
     log.close();
     for (const { message } of unwritten) process.stderr.write(`cognisync: ${message}\n`);
+  }
+}
+
+/** In a container it may be one that has a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
   }
 }

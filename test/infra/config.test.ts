@@ -263,6 +263,7 @@ describe('the configuration', () => {
   it.each([
     ['no name', 'a-token-of-ann-0001'],
     ['a short token', 'ann:short'],
+    ['the name of nobody', 'anonymous:a-token-of-ann-0001'],
     ['a name with a blank', 'a nn:a-token-of-ann-0001'],
     ['a token with a blank', 'ann:a token of ann 0001'],
     ['an empty entry', 'ann:a-token-of-ann-0001,,bob:a-token-of-bob-0002'],
