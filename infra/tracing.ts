@@ -13,12 +13,11 @@ import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace';
+import { TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace';
 import type { FastifyRequest } from 'fastify';
 import { register, supportsSyncHooks } from 'import-in-the-middle/register-hooks.mjs';
 import { systemClock } from '#adapters/system';
 import { limits } from '#runtime';
-import { LinkedSampler } from './linked-sampler.ts';
 import type { Environment } from './reading.ts';
 import { resourceOf } from './resource.ts';
 import { RootSampling } from './root-sampling.ts';
@@ -41,8 +40,7 @@ export async function beginTracing(environment: Environment): Promise<Tracing> {
   if (supportsSyncHooks()) register({ include: ['ioredis', 'pg'] });
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
-  const ratio = ratioIn(environment, warn);
-  const roots = ratio && new RootSampling(ratio);
+  const roots = rootsIn(environment, warn);
   const sdk = new NodeSDK({
     resource: resourceOf(version),
     autoDetectResources: false,
@@ -63,10 +61,7 @@ export async function beginTracing(environment: Environment): Promise<Tracing> {
       }),
       new UndiciInstrumentation({ requireParentforSpans: true }),
     ],
-    ...(ratio && {
-      sampler: new ParentBasedSampler({ root: new LinkedSampler(ratio) }),
-    }),
-    ...(roots && { idGenerator: roots }),
+    ...(roots && { sampler: roots.sampler, idGenerator: roots }),
   });
   hear(warn);
   sdk.start();
@@ -104,13 +99,13 @@ function nameByRoute(span: Span, request: FastifyRequest): void {
 }
 
 /** With the sampler of a ratio what links several traces is recorded as they are; undefined: as the SDK has it. */
-function ratioIn(
+function rootsIn(
   environment: Environment,
   warn: (message: string) => void,
-): TraceIdRatioBasedSampler | undefined {
+): RootSampling | undefined {
   if (environment.OTEL_TRACES_SAMPLER?.trim() !== 'parentbased_traceidratio') return undefined;
   const ratio = Number(environment.OTEL_TRACES_SAMPLER_ARG?.trim() || '1');
   const isRatio = ratio >= 0 && ratio <= 1;
   if (!isRatio) warn('OTEL_TRACES_SAMPLER_ARG must be from 0 to 1; every trace is recorded');
-  return new TraceIdRatioBasedSampler(isRatio ? ratio : 1);
+  return new RootSampling(new TraceIdRatioBasedSampler(isRatio ? ratio : 1));
 }

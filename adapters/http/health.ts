@@ -4,9 +4,9 @@
  * Unhealthy: it can't do what it is for, as log, bus or read store do not answer, or the disk is full.
  * Degraded: it serves, and somebody should look: without Redis, with a projection that stopped or lags,
  * with a model that gives no vectors or refuses texts, with a wrong clock, with little disk left, and
- * while the audit log can't be written. A
- * projection that stopped does not make the node unready: webhooks and commands only need the log, and a
- * sender that is turned away may never come again, while rows can be rebuilt.
+ * while the audit log can't be written. A projection that stopped does not make the node unready: webhooks
+ * and commands only need the log, and a sender that is turned away may never come again, while rows can be
+ * rebuilt.
  */
 import {
   type AuditTrail,

@@ -23,7 +23,7 @@ export const operatorScheme = 'operator';
 /** Everything that `app` gets from now on is for operators, and on record. */
 export function forOperators(app: Http, operators: readonly Operator[], trail: AuditTrail): void {
   const lodge = new Lodge(operators);
-  const begun = new WeakSet<FastifyRequest>();
+  const begun = new WeakMap<FastifyRequest, Act>();
   app.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ [operatorScheme]: [] }] };
   });
@@ -32,13 +32,14 @@ export function forOperators(app: Http, operators: readonly Operator[], trail: A
   });
   app.addHook('preHandler', async (request) => {
     if (isReading(request)) return;
-    await trail.begin(adminAct(request));
-    begun.add(request);
+    const act = adminAct(request);
+    await trail.begin(act);
+    begun.set(request, act);
   });
   app.addHook('onResponse', async (request, reply) => {
-    const act = adminAct(request);
-    if (begun.has(request)) trail.end(act, outcomeOf(request, reply));
-    else trail.count(act, outcomeOf(request, reply));
+    const act = begun.get(request);
+    if (act !== undefined) trail.end(act, outcomeOf(request, reply));
+    else trail.count(adminAct(request), outcomeOf(request, reply));
   });
 }
 

@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type AuditLog, type AuditRecord, limits, RuntimeError } from '#runtime';
+import { appendOnly, isEmpty, pragma } from './format.ts';
 
 /** `CoAu`; what `PRAGMA application_id` and file(1) show. */
 const applicationId = 0x436f4175;
@@ -25,10 +26,7 @@ const schema = `
     record   TEXT NOT NULL,
     hash     TEXT NOT NULL
   ) STRICT;
-  CREATE TRIGGER line_update BEFORE UPDATE ON line
-  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-  CREATE TRIGGER line_delete BEFORE DELETE ON line
-  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  ${appendOnly('line', 'the audit log').join(' ')}
   CREATE TRIGGER line_insert BEFORE INSERT ON line
   WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM line)
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
@@ -67,10 +65,10 @@ export class SqliteAudit implements AuditLog {
       const db = new DatabaseSync(file, { timeout: limits.auditLockMs });
       try {
         // Before anything in a foreign file is touched.
-        if (objectsIn(db) > 0) assertOurs(db, file);
+        if (!isEmpty(db)) assertOurs(db, file);
         db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON');
         inTransaction(db, () => {
-          if (objectsIn(db) === 0) db.exec(schema);
+          if (isEmpty(db)) db.exec(schema);
         });
         return db;
       } catch (thrown) {
@@ -177,22 +175,14 @@ function endOf(db: DatabaseSync): AuditPlace {
   return (row as AuditPlace | undefined) ?? beginning;
 }
 
-function objectsIn(db: DatabaseSync): number {
-  return numberOf(db, 'SELECT count(*) FROM sqlite_schema');
-}
-
 function assertOurs(db: DatabaseSync, file: string): void {
-  if (numberOf(db, 'PRAGMA application_id') !== applicationId) {
+  if (pragma(db, 'application_id') !== applicationId) {
     throw new RuntimeError('DATA_CORRUPT', `${file} is no audit log of CogniSync`);
   }
-  const version = numberOf(db, 'PRAGMA user_version');
+  const version = Number(pragma(db, 'user_version'));
   if (version <= formatVersion) return;
   const message = `${file} has format ${version}; this version knows formats up to ${formatVersion}`;
   throw new RuntimeError('DATA_FORMAT_NEWER', message);
-}
-
-function numberOf(db: DatabaseSync, statement: string): number {
-  return Number(Object.values(db.prepare(statement).get() ?? {})[0]);
 }
 
 /** SQLite's codes for a file that is none, or is damaged. https://sqlite.org/rescode.html */

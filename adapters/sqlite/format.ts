@@ -69,12 +69,15 @@ const tables = `
     LEFT JOIN kind ON kind.id = event.kind;
 `;
 
-const guards = ['stream', 'kind', 'event'].flatMap((table) =>
-  ['UPDATE', 'DELETE'].map(
+/** Triggers that refuse to change or remove rows of a table. */
+export function appendOnly(table: string, what: string): readonly string[] {
+  return ['UPDATE', 'DELETE'].map(
     (verb) => `CREATE TRIGGER ${table}_${verb.toLowerCase()} BEFORE ${verb} ON ${table}
-               BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;`,
-  ),
-);
+               BEGIN SELECT RAISE(ABORT, '${what} is append-only'); END;`,
+  );
+}
+
+const guards = ['stream', 'kind', 'event'].flatMap((table) => appendOnly(table, 'the log'));
 
 /**
  * The one connection of a process that writes. Makes the file where there is none. Throws a Refusal
@@ -159,13 +162,14 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function isEmpty(db: DatabaseSync): boolean {
+/** Whether nobody has made anything of it. */
+export function isEmpty(db: DatabaseSync): boolean {
   const { objects } = db.prepare('SELECT count(*) AS objects FROM sqlite_schema').get() as {
     objects: number;
   };
   return objects === 0 && pragma(db, 'application_id') === 0;
 }
 
-function pragma(db: DatabaseSync, name: string): unknown {
+export function pragma(db: DatabaseSync, name: string): unknown {
   return Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
 }

@@ -11,7 +11,7 @@ import { LinkedSampler } from '../../infra/linked-sampler.ts';
 
 /** What begins a trace is not recorded; what belongs to a recorded one is. */
 const root = new LinkedSampler(new TraceIdRatioBasedSampler(0));
-const spans = keepSpans(new ParentBasedSampler({ root }));
+const spans = keepSpans({ sampler: new ParentBasedSampler({ root }) });
 
 const tracer = new OtelTracer({ system: 'redis', destination: 'cognisync:bus' });
 const traceOf = (digit: string) => digit.repeat(32);

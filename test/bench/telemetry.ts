@@ -7,7 +7,6 @@
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import {
   BatchSpanProcessor,
-  ParentBasedSampler,
   type SpanExporter,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace';
@@ -15,7 +14,6 @@ import { Metrics, OtelTracer } from '#adapters/otel';
 import { systemClock } from '#adapters/system';
 import type { Telemetry } from '#runtime';
 import { onTheBus } from '#test/messages';
-import { LinkedSampler } from '../../infra/linked-sampler.ts';
 import { RootSampling } from '../../infra/root-sampling.ts';
 import { type Benchmark, median, type Result } from './report.ts';
 import { command, drive, inFolder, openRig } from './rig.ts';
@@ -37,8 +35,7 @@ type Mode = () => { readonly telemetry?: Telemetry; readonly end: () => void };
 
 const messaging = { system: 'in_process', destination: 'commands' };
 
-const ratio = new TraceIdRatioBasedSampler(0.01);
-const roots = new RootSampling(ratio);
+const roots = new RootSampling(new TraceIdRatioBasedSampler(0.01));
 
 const modes = {
   off: () => ({ end: () => undefined }),
@@ -64,7 +61,7 @@ const exporter: SpanExporter = {
 
 export const telemetry: Benchmark = async (say) => {
   const sdk = new NodeSDK({
-    sampler: new ParentBasedSampler({ root: new LinkedSampler(ratio) }),
+    sampler: roots.sampler,
     idGenerator: roots,
     spanProcessors: [new BatchSpanProcessor({ exporter })],
     metricReaders: [],

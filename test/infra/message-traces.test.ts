@@ -11,7 +11,9 @@ import { createLogger, LoggedTelemetry } from '../../infra/logging.ts';
 import { ToldBus } from '../../infra/told-bus.ts';
 
 /** Only what its sender recorded is recorded. */
-const spans = keepSpans(new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0) }));
+const spans = keepSpans({
+  sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0) }),
+});
 
 const tracer = new OtelTracer({ system: 'in_process', destination: 'commands' });
 const recorded = contextOf('5', '6');

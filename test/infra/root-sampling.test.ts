@@ -1,33 +1,15 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { NodeSDK } from '@opentelemetry/sdk-node';
-import {
-  InMemorySpanExporter,
-  ParentBasedSampler,
-  SamplingDecision,
-  SimpleSpanProcessor,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SamplingDecision, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace';
+import { describe, expect, it } from 'vitest';
 import { OtelTracer } from '#adapters/otel';
 import { traceparentIn } from '#runtime';
-import { LinkedSampler } from '../../infra/linked-sampler.ts';
+import { keepSpans } from '#test/spans';
 import { RootSampling } from '../../infra/root-sampling.ts';
 
 /** Which of a thousand traces are recorded is chance; that none or all are, is none. */
 const ratio = new TraceIdRatioBasedSampler(0.5);
 const roots = new RootSampling(ratio);
-const exporter = new InMemorySpanExporter();
-const sdk = new NodeSDK({
-  sampler: new ParentBasedSampler({ root: new LinkedSampler(ratio) }),
-  idGenerator: roots,
-  spanProcessors: [new SimpleSpanProcessor({ exporter })],
-  metricReaders: [],
-  logRecordProcessors: [],
-  autoDetectResources: false,
-});
-beforeAll(() => sdk.start());
-afterAll(() => sdk.shutdown());
-
+const spans = keepSpans({ sampler: roots.sampler, idGenerator: roots });
 const tracer = new OtelTracer({ system: 'in_process', destination: 'commands' }, roots);
 const traceIdOf = (traceparent: string) => traceparent.slice(3, 35);
 
@@ -49,7 +31,7 @@ describe('traces whose sampling is decided before the SDK begins them', () => {
       const { decision } = ratio.shouldSample(ROOT_CONTEXT, traceIdOf(context));
       expect({ context, decision }).toEqual({ context, decision: decisionOn(context) });
     }
-    const kept = exporter.getFinishedSpans().map((span) => span.spanContext().traceId);
+    const kept = spans.all().map((span) => span.spanContext().traceId);
     expect(kept).toEqual(own.filter(isRecorded).map(traceIdOf));
     expect(kept.length).toBeGreaterThan(0);
     expect(kept.length).toBeLessThan(1_000);

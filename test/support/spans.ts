@@ -1,6 +1,7 @@
 /** OpenTelemetry's SDK in this process, which keeps the spans of each test. */
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import {
+  type IdGenerator,
   InMemorySpanExporter,
   type ReadableSpan,
   type Sampler,
@@ -14,11 +15,13 @@ export interface KeptSpans {
   named(name: string): ReadableSpan | undefined;
 }
 
-/** For the tests of a file. `sampler`: absent: whatever has no parent that is not recorded, is. */
-export function keepSpans(sampler?: Sampler): KeptSpans {
+/** For the tests of a file. Without a sampler whatever has no parent that is not recorded, is. */
+export function keepSpans(
+  options: { readonly sampler?: Sampler; readonly idGenerator?: IdGenerator } = {},
+): KeptSpans {
   const exporter = new InMemorySpanExporter();
   const sdk = new NodeSDK({
-    ...(sampler && { sampler }),
+    ...options,
     spanProcessors: [new SimpleSpanProcessor({ exporter })],
     metricReaders: [],
     logRecordProcessors: [],
